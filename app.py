@@ -25,7 +25,7 @@ from diagnostics.readiness import readiness, tolerated_checks
 from integrations import genesys
 from integrations.callbacks.posting import Receiver
 from integrations.callbacks.sender import connect_callbacks
-from integrations.event_loop import new_brief_lock
+from integrations.event_loop import new_native_lock
 from integrations.genesys.transport import CurlTransport
 from integrations.ids import new_id
 from integrations.ledger import LedgerStore
@@ -43,7 +43,7 @@ from web.error_handlers import register_error_handlers
 from web.flask_app import App
 from web.health import HealthEndpoints, observe_requests
 from web.refusals import observe_refusals
-from web.reloading import IN_FORCE, InForce
+from web.reloading import ACTIVE_CONFIGURATION, ActiveConfiguration
 from web.session_actions import SessionActions
 from web.webhooks import Webhooks
 
@@ -66,21 +66,21 @@ def create_app(
     transport: httpx.BaseTransport | None = None,
     ledger: Ledger | None = None,
     environ: Mapping[str, str] = ENVIRONMENT,
-    in_force: InForce = IN_FORCE,
+    active_configuration: ActiveConfiguration = ACTIVE_CONFIGURATION,
 ) -> Flask:
-    """The service as a WSGI application. SettingsError, a line for each fault, if it can't start so.
+    """The service as a WSGI application. SettingsError, a line for each error, if it can't start so.
 
     `environ` holds the senders' secrets, and the settings where none are handed in.
     """
     settings, clock = settings or load_settings(environ), clock or SystemClock()
-    keys, senders, rates = load_auth(settings, clock, environ, in_force.senders)
+    keys, senders, rates = load_auth(settings, clock, environ, active_configuration.senders)
     configure_logging(settings.log_level, settings.log_format)
-    for fault in in_force.refused:
-        log.error("a reload was refused: the configuration of before is in force", fault=fault)
+    for error in active_configuration.errors:
+        log.error("a reload was refused: the previous configuration stays active", error=error)
     for sender in senders:
         sender.start()
     metrics, telemetry = build_telemetry(settings, clock, senders, environ)
-    metrics.reload_refused(bool(in_force.refused))
+    metrics.reload_refused(bool(active_configuration.errors))
     parts = build(settings, clock, transport, ledger, (telemetry,), metrics.circuit, metrics.budget)
     initiate, store = parts.initiate, parts.store
 
@@ -95,17 +95,24 @@ def create_app(
     app.register_blueprint(
         HealthEndpoints(
             ready=readiness(
-                parts.flows, parts.grants, initiate.lease_owner, store, clock, telemetry, rates, in_force.refused
+                parts.flows,
+                parts.grants,
+                initiate.lease_owner,
+                store,
+                clock,
+                telemetry,
+                rates,
+                active_configuration.errors,
             ),
             exposition=metrics.exposition,
             metrics_token=settings.metrics_token,
             non_critical=tolerated_checks(strict=settings.readyz_strict, ledger_required=settings.ledger_required),
             # Genesys's outages pass by themselves and meet every instance at once: no reason to take this one out.
-            passing=() if settings.readyz_strict else ("genesys",),
+            transient=() if settings.readyz_strict else ("genesys",),
             open_locally=settings.sandbox,
         ).blueprint()
     )
-    # The name of the caller's credential; on a sandbox without API_KEYS everybody is let in.
+    # The name of the caller's credential; on a sandbox without API_KEYS every caller is accepted.
     identify = (lambda _headers: "anyone") if settings.open_to_all else keys.identify
     app.register_blueprint(
         data_actions.DataActions(
@@ -241,7 +248,7 @@ def build(
         new_id=new_id,
         lease_owner=lease_owner,
         ledger_required=settings.ledger_required,
-        admission=Admission(settings.max_concurrent_initiations, new_brief_lock()),
+        admission=Admission(settings.max_concurrent_initiations, new_native_lock()),
         observers=observers,
     )
     return Parts(initiation, flows, grants, store)
@@ -269,8 +276,8 @@ def build_ledger(settings: Settings) -> LedgerStore:
         raise SettingsError([str(error)]) from None
 
 
-def faults_of(environ: Mapping[str, str], senders_text: str | None = None) -> list[str]:
-    """What a worker would end with, a line for each fault."""
+def configuration_errors(environ: Mapping[str, str], senders_text: str | None = None) -> list[str]:
+    """What a worker would end with, a line for each error."""
     try:
         settings = load_settings(environ)
         load_auth(settings, SystemClock(), environ, senders_text)

@@ -24,13 +24,13 @@ sys.path[:] = [HOME, *(place for place in sys.path if place != HOME)]
 for _name in ("pygments", "rich"):
     sys.modules[_name] = None  # type: ignore[assignment]  # Python's own word for "not to be had"
 
-from settings import Settings, SettingsError, load_settings
-from web.reloading import IN_FORCE, EnvFileError
+from settings import Settings, SettingsError, explained_in, load_settings
+from web.reloading import ACTIVE_CONFIGURATION, EnvFileError
 from web.worker import STOP_SIGNALS
 
 # The working folder's .env, or the file that `cobrowse-bridge serve --env-file` names.
 try:
-    IN_FORCE.read_env_file(os.environ, str(Path(os.environ.get("COBROWSE_ENV_FILE") or ".env").resolve()))
+    ACTIVE_CONFIGURATION.read_env_file(os.environ, str(Path(os.environ.get("COBROWSE_ENV_FILE") or ".env").resolve()))
 except EnvFileError as error:
     sys.exit(f"Invalid configuration: {error}. Write NAME=value lines, as .env.example shows.")
 try:
@@ -64,7 +64,7 @@ backlog = 2048
 # Each worker builds its own connections after the fork.
 preload_app = False
 accesslog = None
-# gunicorn's own remote control, which nothing here uses: no socket that could be spoken to.
+# gunicorn's own remote control, which nothing here uses: no socket for it.
 control_socket_disable = True
 # Request lines and headers beyond these are refused before they reach the service.
 limit_request_line = 4_094
@@ -84,17 +84,17 @@ def on_starting(server: Any) -> None:  # noqa: ANN401 - gunicorn has no types
     with contextlib.suppress(OSError):
         for left_over in counts.glob("*.db"):
             left_over.unlink()
-    from app import faults_of  # noqa: PLC0415 - after .env is read
+    from app import configuration_errors  # noqa: PLC0415 - after .env is read
 
     # A signal that came before the worker has handlers of its own would be lost, and a reload wait for it for a minute.
     hold, release = (
         partial(signal.pthread_sigmask, how, STOP_SIGNALS) for how in (signal.SIG_BLOCK, signal.SIG_UNBLOCK)
     )
     os.register_at_fork(before=hold, after_in_parent=release)
-    IN_FORCE.keep_senders()
-    if faults := faults_of(os.environ, IN_FORCE.senders):
-        lines = "\n".join(f"  {fault}" for fault in faults)
-        print(f"Invalid configuration (.env.example explains each variable):\n{lines}", file=sys.stderr)  # noqa: T201
+    ACTIVE_CONFIGURATION.snapshot_senders()
+    if errors := configuration_errors(os.environ, ACTIVE_CONFIGURATION.senders):
+        lines = "\n".join(f"  {line}" for line in errors)
+        print(f"Invalid configuration ({explained_in(errors)}):\n{lines}", file=sys.stderr)  # noqa: T201
         sys.exit(2)
     _warn(server)
 
@@ -102,17 +102,17 @@ def on_starting(server: Any) -> None:  # noqa: ANN401 - gunicorn has no types
 def _warn(server: Any) -> None:  # noqa: ANN401 - gunicorn has no types
     from app import warnings_of  # noqa: PLC0415 - after .env is read
 
-    for warning in warnings_of(os.environ, IN_FORCE.senders):
+    for warning in warnings_of(os.environ, ACTIVE_CONFIGURATION.senders):
         server.log.warning("Senders file, %s", warning)
 
 
 def on_reload(server: Any) -> None:  # noqa: ANN401 - gunicorn has no types
-    """Read .env and the senders file again; what is invalid keeps those in force, and is logged."""
-    from app import faults_of  # noqa: PLC0415 - after .env is read
+    """Read .env and the senders file again; if one is invalid, log the errors and keep the current configuration."""
+    from app import configuration_errors  # noqa: PLC0415 - after .env is read
 
-    for fault in IN_FORCE.renew(faults_of):
-        server.log.error("Reload refused, the configuration of before stays in force: %s", fault)
-    if not IN_FORCE.refused:
+    for line in ACTIVE_CONFIGURATION.reload(configuration_errors):
+        server.log.error("Reload refused, the previous configuration stays active: %s", line)
+    if not ACTIVE_CONFIGURATION.errors:
         _warn(server)
 
 
@@ -129,13 +129,13 @@ def post_worker_init(worker: Any) -> None:  # noqa: ANN401 - gunicorn has no typ
 
 
 def worker_exit(_server: object, worker: Any) -> None:  # noqa: ANN401 - gunicorn has no types
-    """Let another worker send the callbacks at once."""
+    """Release the callback lease, so that another worker can send at once."""
     if getattr(worker, "callbacks", None) is not None:  # a worker that failed to start has not loaded them
         worker.callbacks.stop()
 
 
 def child_exit(_server: object, worker: Any) -> None:  # noqa: ANN401 - gunicorn has no types
-    """A worker that has gone has nothing in flight any more; what it counted stays."""
+    """Drop a dead worker's gauges; its counters stay."""
     from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415 - after the directory is set
 
     with contextlib.suppress(OSError):
@@ -143,6 +143,6 @@ def child_exit(_server: object, worker: Any) -> None:  # noqa: ANN401 - gunicorn
 
 
 def on_exit(_server: object) -> None:
-    """Leave nothing behind."""
+    """Delete the metrics directory that this server has made."""
     if counts.name.startswith(METRICS_PREFIX):
         shutil.rmtree(counts, ignore_errors=True)

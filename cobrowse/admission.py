@@ -12,30 +12,30 @@ RETRY_AFTER = 2.0
 
 
 class Admission:
-    """A plain limit, which lets one in for as long as a `with` block runs; 0 is none.
+    """Limits how many `with` blocks run at once; 0 is no limit.
 
-    A request that waits for another's run counts: it holds memory and asks the ledger. `lock` guards the count, and
+    A request that waits for another's run counts: it holds memory and polls the ledger. `lock` guards the count, and
     nothing waits while it is held.
     """
 
     def __init__(self, limit: int = LIMIT, lock: AbstractContextManager[object] | None = None) -> None:
         self._limit = limit
         self._lock = lock or Lock()
-        self._under_way = 0
+        self._running = 0
 
     @property
-    def under_way(self) -> int:
-        """How many have been let in and have not ended."""
-        return self._under_way
+    def running(self) -> int:
+        """How many are running."""
+        return self._running
 
     def __enter__(self) -> None:
-        """Let one in. Raises Overloaded at once where there is no room."""
+        """Start one. Raises Overloaded at once if the limit is reached."""
         with self._lock:
-            if self._limit and self._under_way >= self._limit:
+            if self._limit and self._running >= self._limit:
                 message = f"{self._limit} initiations are running in this process"
                 raise Overloaded(message, retry_after=RETRY_AFTER)
-            self._under_way += 1
+            self._running += 1
 
     def __exit__(self, *_: object) -> None:
         with self._lock:
-            self._under_way -= 1
+            self._running -= 1

@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 
 
 class Clock(Protocol):
-    """Source of time. Code reads time through it only."""
+    """Source of time. Code reads the time from nowhere else."""
 
     def monotonic(self) -> float:
         """Seconds since some fixed point, never going back."""
@@ -15,11 +15,11 @@ class Clock(Protocol):
         """The wall clock, aware, in UTC."""
 
     def sleep(self, seconds: float) -> None:
-        """Wait so many seconds."""
+        """Wait for this many seconds."""
 
 
 class SystemClock:
-    """The machine's own clock."""
+    """The machine's clock."""
 
     # Itself, since an initiation asks some sixty times: a function around it would cost more than it does.
     monotonic = staticmethod(time.monotonic)
@@ -29,7 +29,7 @@ class SystemClock:
         return datetime.now(UTC)
 
     def sleep(self, seconds: float) -> None:
-        """Wait so many seconds."""
+        """Wait for this many seconds."""
         time.sleep(seconds)
 
 
@@ -43,20 +43,20 @@ def parse_time(text: str) -> datetime | None:
 
 
 class Deadline(NamedTuple):
-    """The time by which the caller must have its response. Every call gets what is left of it."""
+    """The time by which the caller must have its response. Every call is limited to what remains of it."""
 
     clock: Clock
     ends: float
 
     @classmethod
     def after(cls, seconds: float, clock: Clock) -> "Deadline":
-        """The deadline that lies so many seconds ahead."""
+        """The deadline this many seconds from now."""
         return cls(clock, clock.monotonic() + seconds)
 
     def remaining(self) -> float:
-        """Seconds left, 0 when it is over."""
+        """Seconds left; 0 once it has passed."""
         return max(0.0, self.ends - self.clock.monotonic())
 
     def allows(self, seconds: float) -> bool:
-        """Whether a wait of so many seconds still ends before it."""
+        """Whether a wait of this many seconds ends before it."""
         return self.clock.monotonic() + seconds < self.ends

@@ -10,7 +10,7 @@ from cobrowse.genesys import Genesys
 from cobrowse.ledger import Acquired, InitiationRecord, Ledger
 from cobrowse.model import Command, Ending, Outcome, Status
 from cobrowse.outcomes import outcome_of
-from cobrowse.waiting import wait_for_owner, with_late_answers
+from cobrowse.waiting import refresh_if_completed, wait_for_owner
 
 _UNSEEN = "conversation {id} does not show a session that the customer may still accept"
 _UNSEEN_HINT = "Nothing was ended: retry, until the offer has ended or the conversation shows it."
@@ -31,7 +31,7 @@ def end_session(genesys: Genesys, ledger: Ledger, attempt: Attempt, acquired: Ac
     target = _begin(genesys, ledger, attempt)
     concerned = [target] if target is not None else known
     ending = _find_live(genesys, attempt, acquired.entry.updated, concerned)
-    if not ending.targets and (late := with_late_answers(ledger, attempt, concerned)) is not None:
+    if not ending.targets and (late := refresh_if_completed(ledger, attempt, concerned)) is not None:
         concerned = list(late)
         ending = _find_live(genesys, attempt, acquired.entry.updated, concerned)
     attempt.update_session({"targets": ending.targets, "state": "" if ending.targets else "disconnected"})
@@ -52,8 +52,8 @@ def end_session(genesys: Genesys, ledger: Ledger, attempt: Attempt, acquired: Ac
     return outcome_of(attempt, Status.ENDED if ended else Status.ALREADY_ENDED)
 
 
-def would_end(genesys: Genesys, ledger: Ledger, attempt: Attempt) -> Outcome:
-    """What an end would come to: WOULD_END or ALREADY_ENDED. Only reads."""
+def preview_end(genesys: Genesys, ledger: Ledger, attempt: Attempt) -> Outcome:
+    """The outcome an end would have: WOULD_END or ALREADY_ENDED. Only reads."""
     target = _begin(genesys, ledger, attempt)
     # What only reads has no row, and so no time by the ledger's clock.
     ending = _find_live(genesys, attempt, attempt.clock.now(), [target] if target is not None else [])
@@ -100,7 +100,7 @@ def _session_id(entry: InitiationRecord) -> str:
     return entry.checkpoint.session.cobrowse_session_id
 
 
-def command_to_end(
+def build_end_command(
     record: InitiationRecord, sender: str, requested_by: str, deadline_seconds: float, correlation_id: str
 ) -> Command:
     """The command that ends this initiation's session."""

@@ -24,13 +24,13 @@ class CobrowseError(Exception):
         self.retry_after = retry_after
 
     def append(self, words: str) -> None:
-        """Say more in the message."""
+        """Append to the message."""
         self.message += words
         self.args = (self.message,)
 
 
 class RequestError(CobrowseError):
-    """The request can't be taken as it is: correct it and send it again."""
+    """The request can't be accepted as it is: correct it and send it again."""
 
 
 class MalformedRequest(RequestError):
@@ -40,7 +40,7 @@ class MalformedRequest(RequestError):
 
 
 class MalformedKey(RequestError):
-    """The Idempotency-Key is not one."""
+    """The Idempotency-Key is not valid."""
 
     code = "idempotency_key_malformed"
 
@@ -82,7 +82,7 @@ class KeysUnavailable(RequestError):
 
 
 class UnknownPath(RequestError):
-    """Nothing lives at this path."""
+    """There is nothing at this path."""
 
     code = "not_found"
 
@@ -100,13 +100,13 @@ class RequestTimeout(RequestError):
 
 
 class BodyTooLarge(RequestError):
-    """More bytes than are taken from this caller."""
+    """More bytes than this caller may send."""
 
     code = "body_too_large"
 
 
 class UnsupportedType(RequestError):
-    """A Content-Type that this endpoint does not read."""
+    """A Content-Type that this endpoint does not accept."""
 
     code = "unsupported_media_type"
 
@@ -124,13 +124,13 @@ class LatestNotAllowed(RequestError):
 
 
 class SenderRateLimited(RequestError):
-    """This sender's own limit is used up."""
+    """This sender's rate limit is exceeded."""
 
     code, retryable, consumes_idempotency_key = "rate_limited", True, False
 
 
 class RateLimitStorageUnavailable(RequestError):
-    """The counters of senders' rates can't be reached, so this sender's was not counted."""
+    """The rate limit storage can't be reached, so the request was not counted."""
 
     code, retryable, consumes_idempotency_key = "rate_limit_storage_unavailable", True, False
 

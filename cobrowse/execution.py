@@ -8,9 +8,9 @@ from cobrowse.existing_session import already_active_outcome
 from cobrowse.flow import Attempt, FlowUnavailable, run
 from cobrowse.genesys import Genesys
 from cobrowse.ledger import Acquired, Checkpoint, InitiationRecord, Ledger
-from cobrowse.model import Command, Outcome, Status
+from cobrowse.model import Outcome, Status
 from cobrowse.outcomes import joined_outcome, outcome_of, visible_session
-from cobrowse.waiting import applies_to_all_waiters, wait_for_owner, with_late_answers, without_ended
+from cobrowse.waiting import applies_to_all_waiters, exclude_ended, refresh_if_completed, wait_for_owner
 
 # Share of the time left that a check takes at most without which the session can be started as well.
 OPTIONAL_CHECK_SHARE = 0.3
@@ -24,16 +24,18 @@ def join_or_run(genesys: Genesys, ledger: Ledger, attempt: Attempt, acquired: Ac
         ended = wait_for_owner(ledger, entry, attempt, lease.lease_owner)
         latest = ended or entry
         if latest is not None and latest.command.action == "end":
-            acquired = without_ended(ledger, attempt, acquired)
+            acquired = exclude_ended(ledger, attempt, acquired)
         elif latest is not None and latest.ended is None:  # else one of the ends waited for has ended its session
             if ended is not None and applies_to_all_waiters(ended):
                 return _join(attempt, ended)
             if ended is None or ended.checkpoint.may_have_notified:
-                # It crashed, is running again or has failed for good, and may have invited the customer before that.
+                # It crashed, is running again or has failed permanently, and may have invited the customer before that.
                 waited.append(latest)
         may_be_there = may_be_there or ended is None or ended.checkpoint.may_have_notified
     acquired = replace(acquired, history=(*waited, *acquired.history))
-    must_check = may_be_there or _must_check(attempt.command)
+    command = attempt.command
+    # Nothing may be started before the conversation has been checked.
+    must_check = may_be_there or command.reuse_live_session or command.start_when == "agent_connected"
     if must_check and (active := _check(genesys, ledger, attempt, acquired)) is not None:
         return active
 
@@ -59,7 +61,7 @@ def _join(attempt: Attempt, ended: InitiationRecord) -> Outcome:
 def _run_flow(
     genesys: Genesys, ledger: Ledger, attempt: Attempt, recorded: Checkpoint, check: Callable[[], Outcome | None]
 ) -> Outcome | None:
-    """Run the flow in force; once the org turns out not to have its endpoint, the other one. `check` as in `run`."""
+    """Run the org's flow; if the org turns out to lack its endpoint, run the other one. `check` as in `run`."""
 
     def save_checkpoint(checkpoint: Checkpoint) -> None:
         with attempt.commit("checkpoint"):
@@ -78,7 +80,7 @@ def _check(genesys: Genesys, ledger: Ledger, attempt: Attempt, acquired: Acquire
     """The live session's outcome; None if there is none. Checks again where an earlier one has answered meanwhile."""
     try:
         active = already_active_outcome(genesys, attempt, acquired)
-        if active is None and (late := with_late_answers(ledger, attempt, acquired.history)) is not None:
+        if active is None and (late := refresh_if_completed(ledger, attempt, acquired.history)) is not None:
             active = already_active_outcome(genesys, attempt, replace(acquired, history=late))
     except ConversationError as error:
         # Whether it was over before this initiation's own invitation is for the flow's probe to say.
@@ -86,11 +88,6 @@ def _check(genesys: Genesys, ledger: Ledger, attempt: Attempt, acquired: Acquire
             raise
         return None
     return active
-
-
-def _must_check(command: Command) -> bool:
-    """Whether nothing may be started before the conversation has been checked."""
-    return command.reuse_live_session or command.start_when == "agent_connected"
 
 
 def _check_if_possible(genesys: Genesys, attempt: Attempt, acquired: Acquired) -> Outcome | None:

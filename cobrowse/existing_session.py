@@ -20,7 +20,7 @@ UNSEEN_SECONDS = 60.0
 
 
 def already_active_outcome(genesys: Genesys, attempt: Attempt, acquired: Acquired) -> Outcome | None:
-    """The answer for a conversation that has what was asked for; None if it has not. Starts nothing.
+    """The outcome for a conversation that has a live session already; None if it has none. Starts nothing.
 
     Any live session will do: the earlier one is only the newest of those that may be behind it. This initiation's own
     is left to the flow, which knows more of it than the conversation shows.

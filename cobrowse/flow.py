@@ -272,17 +272,17 @@ def _probe(step: Step, attempt: Attempt) -> SessionUpdate | None:
     return poll_until_found(attempt, lambda: probe(attempt), step.name) if probe is not None else None
 
 
-def poll_until_found(attempt: Attempt, look: Callable[[], Found | None], name: str) -> Found | None:
+def poll_until_found(attempt: Attempt, probe: Callable[[], Found | None], name: str) -> Found | None:
     """Poll with PROBE_DELAYS. None only if every delay elapsed.
 
     Raises GenesysTimeout if the deadline came first: the effect may only not be visible yet.
     """
-    looks = 0
+    polls = 0
     for _ in attempt.poll(PROBE_DELAYS, f"before another check for {name}"):
-        found = look()
+        found = probe()
         if found is not None:
             return found
-        looks += 1
-    if looks < len(PROBE_DELAYS):
+        polls += 1
+    if polls < len(PROBE_DELAYS):
         raise GenesysTimeout(f"{name}: no time was left to see whether it has happened")
     return None

@@ -10,7 +10,7 @@ class Genesys(Protocol):
     """One org. Each check is of the attempt's conversation, by one call, and raises GenesysError if that fails."""
 
     def flow(self, name: str = "") -> Flow:
-        """The flow of that name, else the one in force for this org."""
+        """The flow of that name, else the one that this org uses."""
 
     def ending(self) -> Flow:
         """The flow that ends the session's targets."""

@@ -26,7 +26,7 @@ from cobrowse.ledger import (
 )
 from cobrowse.model import Command, Outcome, Status
 from cobrowse.outcomes import failure_outcome, final_outcome, outcome_of, replay_outcome, visible_session
-from cobrowse.preview import what_would_happen
+from cobrowse.preview import preview_command
 from cobrowse.waiting import STILL_RUNNING, applies_to_all_waiters, wait_for_owner
 
 # Seconds a lease outlives its owner's deadline: by then a call cut by the deadline has ended and is recorded.
@@ -68,18 +68,18 @@ class Initiation:
         return outcome
 
     def preview(self, command: Command) -> Outcome:
-        """What the command would come to: would_start, would_end, already_active, a kept answer, or its error.
+        """The outcome the command would have: would_start, would_end, already_active, a recorded outcome, or its error.
 
         Reaches no customer and writes nothing. A live session counts as already_active, regardless of who started it.
         """
-        look = partial(what_would_happen, self.genesys, self.ledger)
+        look = partial(preview_command, self.genesys, self.ledger)
         return self._answer(self._attempt(command, ()), look)
 
     def retry(self, entry: InitiationRecord, deadline_seconds: float, correlation_id: str) -> Outcome:
         """A new attempt on a failed initiation's row, requested by an operator; otherwise the recorded outcome.
 
         It waits for a running initiation and checks the conversation first, as any request does. One that found
-        no conversation is asked for anew.
+        no conversation is searched for again.
         """
         command = replace(
             entry.command,
@@ -197,8 +197,8 @@ class Initiation:
                 outcome = failure_outcome(attempt, error)
             except LeaseLost:
                 raise
-            except Exception as fault:  # noqa: BLE001 - the row must not stay running for a bug: a retry continues it
-                unhandled = fault
+            except Exception as error:  # noqa: BLE001 - the row must not stay running for a bug: a retry continues it
+                unhandled = error
                 outcome = failure_outcome(attempt, InternalError(_INTERNAL_ERROR))
             self._complete(ledger, attempt, outcome)
         except LeaseLost:

@@ -86,12 +86,12 @@ class InitiationRecord:
 
     @property
     def ended_outcome(self) -> Outcome | None:
-        """What the last attempt came to; None while one is running."""
+        """The last attempt's outcome; None while one is running."""
         return self.outcome if self.state is not State.RUNNING else None
 
     @property
     def conversation_id(self) -> str:
-        """The conversation it has reached, else the one it was asked for; "" while neither is known."""
+        """The conversation it has found, else the one that was requested; "" while neither is known."""
         return self.checkpoint.session.conversation_id or self.command.conversation_id
 
 
@@ -199,7 +199,7 @@ class Ledger(Protocol):
         """The entry as it stands now."""
 
     def wait(self, initiation_id: str, seconds: float) -> None:
-        """Return when the entry may have changed, or after a moment, or after so many seconds at the latest."""
+        """Return once the entry may have changed, at the latest after this many seconds."""
 
 
 class NullLedger:

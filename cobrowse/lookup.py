@@ -1,4 +1,4 @@
-"""What became of an initiation: found among a caller's own, and on request by one check of its conversation."""
+"""Status of an initiation: looked up among the caller's own, and on request checked in its conversation."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,8 +20,8 @@ _NOT_FOUND = "no initiation of this credential has this {what}"
 _INTERRUPTED = "the worker stopped before this initiation was finished"
 
 
-class OwnInitiations(NamedTuple):
-    """Which of a credential's initiations are meant: of those that are given each must fit. `since`: when it came."""
+class InitiationQuery(NamedTuple):
+    """Selects a credential's initiations: each field that is given must match. `since`: received then or later."""
 
     sender: str
     credential: str
@@ -34,7 +34,7 @@ class OwnInitiations(NamedTuple):
 
 
 class Records(Protocol):
-    """The part of the ledger that is read here."""
+    """The ledger's methods that a lookup uses."""
 
     def read(self, initiation_id: str, *, seconds: float | None = None) -> InitiationRecord | None:
         """The record of this id."""
@@ -42,8 +42,8 @@ class Records(Protocol):
     def find(self, lock_key: str, *, seconds: float | None = None) -> InitiationRecord | None:
         """The record that has this lock key."""
 
-    def own(self, wanted: OwnInitiations, limit: int) -> Sequence[InitiationRecord]:
-        """So many of them at most, the newest first."""
+    def find_own(self, wanted: InitiationQuery, limit: int) -> Sequence[InitiationRecord]:
+        """Those that match, the newest first, at most `limit`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +65,8 @@ class Lookup:
         elif command.key:
             found, what = self.records.find(lock_key_for(command, "")), "idempotency key"
         else:
-            own = OwnInitiations(command.sender, command.credential, command.conversation_id, action="start")
-            found, what = next(iter(self.records.own(own, 1)), None), "conversation"
+            own = InitiationQuery(command.sender, command.credential, command.conversation_id, action="start")
+            found, what = next(iter(self.records.find_own(own, 1)), None), "conversation"
         if found is None or (found.command.sender, found.command.credential) != (command.sender, command.credential):
             raise InitiationNotFound(_NOT_FOUND.format(what=what))
         return found

@@ -9,7 +9,7 @@ from cobrowse.model import Command, Failure, Outcome, Secret, Session, Status
 
 
 def state_of(outcome: Outcome) -> State:
-    """The state an initiation with this outcome stands in."""
+    """The state of an initiation with this outcome."""
     if outcome.failure is None:
         return State.SUCCEEDED
     return State.FAILED_FINAL if outcome.failure.is_terminal else State.FAILED_RETRYABLE
@@ -49,16 +49,16 @@ def failure_of(error: CobrowseError, *, is_terminal: bool) -> Failure:
 def final_outcome(entry: InitiationRecord, command: Command) -> Outcome | None:
     """The permanent outcome of this initiation, as this command may see it; None while a retry may change it."""
     final = entry.state in (State.SUCCEEDED, State.FAILED_FINAL)
-    return _again(entry, entry.outcome, command) if final and entry.outcome is not None else None
+    return _replayed(entry, entry.outcome, command) if final and entry.outcome is not None else None
 
 
 def replay_outcome(ended: InitiationRecord, attempt: Attempt) -> Outcome:
     """The answer of this attempt's own claim: a replay for a repeated key, `joined` without a key."""
     assert ended.outcome is not None  # noqa: S101 - wait_for_owner returns records with an outcome only
-    return _again(ended, ended.outcome, attempt.command) if attempt.command.key else joined_outcome(ended, attempt)
+    return _replayed(ended, ended.outcome, attempt.command) if attempt.command.key else joined_outcome(ended, attempt)
 
 
-def _again(entry: InitiationRecord, outcome: Outcome, command: Command) -> Outcome:
+def _replayed(entry: InitiationRecord, outcome: Outcome, command: Command) -> Outcome:
     return replace(outcome, replayed=True, session=visible_session(command, outcome.session, entry.command))
 
 

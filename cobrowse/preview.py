@@ -1,8 +1,8 @@
-"""What a command would come to, found out by reading only: no customer is reached and nothing is written."""
+"""The dry run of a command: only reads, reaches no customer and writes nothing."""
 
 from dataclasses import replace
 
-from cobrowse.ending import would_end
+from cobrowse.ending import preview_end
 from cobrowse.errors import AgentNotConnected
 from cobrowse.existing_session import RINGING_SECONDS
 from cobrowse.flow import Attempt
@@ -12,13 +12,13 @@ from cobrowse.model import Outcome, Status
 from cobrowse.outcomes import outcome_of, visible_session
 
 
-def what_would_happen(genesys: Genesys, ledger: Ledger, attempt: Attempt) -> Outcome:
-    """WOULD_START or ALREADY_ACTIVE, for an end WOULD_END or ALREADY_ENDED. Raises what the command would fail with.
+def preview_command(genesys: Genesys, ledger: Ledger, attempt: Attempt) -> Outcome:
+    """WOULD_START or ALREADY_ACTIVE, for an end WOULD_END or ALREADY_ENDED. Raises the error it would fail with.
 
     A live session counts as ALREADY_ACTIVE, regardless of who started it.
     """
     if attempt.command.action == "end":
-        return would_end(genesys, ledger, attempt)
+        return preview_end(genesys, ledger, attempt)
     if not attempt.command.conversation_id:
         with attempt.step("find"):
             found = genesys.newest_webchat(attempt)

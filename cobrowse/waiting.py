@@ -26,13 +26,13 @@ def wait_for_owner(
     return entry if entry is not None and entry.ended_outcome is not None else None
 
 
-def without_ended(ledger: Ledger, attempt: Attempt, acquired: Acquired) -> Acquired:
+def exclude_ended(ledger: Ledger, attempt: Attempt, acquired: Acquired) -> Acquired:
     """The claim without those of its history whose session an end, which it has waited for, has ended meanwhile."""
     history = (ledger.read(entry.id, seconds=attempt.deadline.remaining()) for entry in acquired.history)
     return replace(acquired, history=tuple(entry for entry in history if entry is not None and entry.ended is None))
 
 
-def with_late_answers(
+def refresh_if_completed(
     ledger: Ledger, attempt: Attempt, known: Sequence[InitiationRecord]
 ) -> tuple[InitiationRecord, ...] | None:
     """These as they are now, once one of them that ran when it was read has ended; None if none has.

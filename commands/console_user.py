@@ -6,7 +6,7 @@ import click
 from marshmallow import ValidationError
 
 from commands.group import Command
-from commands.terminal import say_json, say_whole
+from commands.terminal import echo_json, echo_unwrapped
 from console.sign_in import user_row
 from schemas.console_users import ROLES, Role, parse_users
 
@@ -34,6 +34,6 @@ def console_user(name: str, role: Role, as_json: bool) -> None:
     except ValidationError:
         raise click.UsageError(f"{name[:60]!r} is not a name: letters, digits and ._@+- only, 64 at most") from None
     if as_json:
-        say_json({"name": name, "role": role, "entry": row})
+        echo_json({"name": name, "role": role, "entry": row})
     else:
-        say_whole(row)
+        echo_unwrapped(row)

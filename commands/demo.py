@@ -19,7 +19,7 @@ from dotenv import dotenv_values
 
 from cobrowse.clock import SystemClock
 from commands.group import Failure
-from commands.terminal import say, say_json, say_json_line, say_whole, waiting
+from commands.terminal import echo, echo_json, echo_json_line, echo_unwrapped, progress
 from sandbox.server import Sandbox, start
 from sandbox.state import WEBCHAT
 from settings import load_settings
@@ -46,7 +46,7 @@ PROGRAM = (sys.executable, str(ROOT / "cli.py"), "serve")
 @click.option("--serve", is_flag=True, help="Stay up until Ctrl-C, for curl and Postman.")
 @click.option("--json", "as_json", is_flag=True, help="Print the answer, or with --serve where both are, as JSON only.")
 def demo(serve: bool, as_json: bool) -> None:
-    """Show it at work here: a sandbox of Genesys and the service. Needs no settings."""
+    """Run the service and a sandbox of Genesys on this machine. Needs no settings."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     began = CLOCK.monotonic()
     with running(serve, quiet=as_json) as (genesys, port, env_file):
@@ -56,19 +56,19 @@ def demo(serve: bool, as_json: bool) -> None:
                 status, _, answer = call(port, "POST", "/data-actions/cobrowse", BODY, HEADERS)
                 sys.exit(0 if _print_answer(status, answer) else 1)
             places = {"sandbox": genesys.url, "service": url, "console": f"{url}/console"}
-            say_json_line(places | {"envFile": str(env_file)})
+            echo_json_line(places | {"envFile": str(env_file)})
             _wait()
             return
-        say(f"✓ Both are up after {CLOCK.monotonic() - began:.1f} s.", style="green")
+        echo(f"✓ Both are up after {CLOCK.monotonic() - began:.1f} s.", style="green")
         if not serve:
             sys.exit(0 if demonstrate(genesys, port) else 1)
-        say_whole(f"Genesys's sandbox: {genesys.url}    service: {url}    console: {url}/console")
-        say_whole(f"curl -sS {url}/data-actions/cobrowse -H 'X-Api-Key: {SANDBOX_KEY}' \\")
-        say_whole(f"  -H 'Content-Type: application/json' -d '{{\"conversationId\": \"{WEBCHAT}\"}}'")
-        say("In another terminal the commands use this service after the first line:")
-        say_whole(f"set -a; . {env_file}; set +a")
-        say_whole(f"{program()} list", f"{program()} send zendesk --example --url {url}")
-        say("Ctrl-C stops both.")
+        echo("", f"The console is on {url}/console. A session is started by this:")
+        echo_unwrapped(f"curl -sS {url}/data-actions/cobrowse \\", f"  -H 'X-Api-Key: {SANDBOX_KEY}' \\")
+        echo_unwrapped(f"  -H 'Content-Type: application/json' -d '{{\"conversationId\": \"{WEBCHAT}\"}}'", "")
+        echo("In another terminal the commands use this service after the first line:")
+        echo_unwrapped(f"set -a; . {env_file}; set +a")
+        echo_unwrapped(f"{program()} list", f"{program()} send zendesk --example --url {url}")
+        echo("", "Ctrl-C stops both.")
         _wait()
 
 
@@ -109,11 +109,11 @@ def running(serve: bool, *, quiet: bool = False) -> Iterator[tuple[Sandbox, int,
         output = None if serve and not quiet else subprocess.DEVNULL
         process = subprocess.Popen(PROGRAM, cwd=folder, env=environment, stdout=output, stderr=output)  # noqa: S603 - our own program
         try:
-            with contextlib.nullcontext() if quiet else waiting("The service starts"):
+            with contextlib.nullcontext() if quiet else progress("The service starts"):
                 wait_until_up(port, process)
             if not quiet:
-                say_whole(f"✓ A sandbox of Genesys Cloud is on {genesys.url}", style="green")
-                say_whole(f"✓ The service is on http://127.0.0.1:{port}", style="green")
+                echo_unwrapped(f"✓ A sandbox of Genesys Cloud is on {genesys.url}", style="green")
+                echo_unwrapped(f"✓ The service is on http://127.0.0.1:{port}", style="green")
             yield genesys, port, env_file
         finally:
             stop(process)
@@ -165,7 +165,7 @@ def wait_until_up(port: int, process: subprocess.Popen[bytes]) -> None:
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """End a process of ours: politely, then surely."""
+    """End the process: SIGTERM, then SIGKILL after 10 seconds."""
     process.send_signal(signal.SIGTERM)
     try:
         process.wait(10)
@@ -176,24 +176,24 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 
 def demonstrate(genesys: Sandbox, port: int) -> bool:
     """Send what a data action sends, and show the request and the response: whether it succeeded."""
-    say_whole("", "> POST /data-actions/cobrowse HTTP/1.1")
+    echo_unwrapped("", "> POST /data-actions/cobrowse HTTP/1.1")
     for name, value in HEADERS.items():
-        say_whole(f"> {name}: {'•••' if name == 'X-Api-Key' else value}")
-    say_whole(">", f"> {BODY.decode()}", "")
+        echo_unwrapped(f"> {name}: {'•••' if name == 'X-Api-Key' else value}")
+    echo_unwrapped(">", f"> {BODY.decode()}", "")
     start = CLOCK.monotonic()
     status, answer_headers, answer = call(port, "POST", "/data-actions/cobrowse", BODY, HEADERS)
-    say_whole(f"< HTTP/1.1 {status} ({(CLOCK.monotonic() - start) * 1000:.0f} ms)")
+    echo_unwrapped(f"< HTTP/1.1 {status} ({(CLOCK.monotonic() - start) * 1000:.0f} ms)")
     for name, value in answer_headers:
-        say_whole(f"< {name}: {value}")
-    say("", "What the service asked of Genesys:")
+        echo_unwrapped(f"< {name}: {value}")
+    echo("", "What the service asked of Genesys:")
     for number, upstream in enumerate(genesys.calls(), 1):
-        say_whole(f"  {number} {upstream.operation:<13} {upstream.method:<4} {upstream.path} → {upstream.status}")
-    say("", "The answer, as the flow gets it:")
+        echo_unwrapped(f"  {number} {upstream.operation:<13} {upstream.method:<4} {upstream.path} → {upstream.status}")
+    echo("", "The answer, as the flow gets it:")
     return _print_answer(status, answer)
 
 
 def _print_answer(status: int, answer: bytes) -> bool:
     """Print the answer's document: whether the conversation shows a session."""
     document = orjson.loads(answer)
-    say_json(document)
+    echo_json(document)
     return status == 200 and bool(document["verified"])

@@ -7,7 +7,7 @@ import click
 from app import transport_of
 from cobrowse.clock import SystemClock
 from commands.group import Command
-from commands.terminal import say, say_check, say_json
+from commands.terminal import echo, echo_check, echo_json
 from diagnostics import Check, all_passed, diagnose, settings_checks
 from integrations.ids import new_id
 from settings import ENVIRONMENT, SettingsError, load_settings
@@ -38,22 +38,22 @@ def doctor(conversation_id: str, as_json: bool) -> None:
         )
         results = [_print_check(check, quiet=as_json) for check in checks]
     if as_json:
-        say_json([{"name": each.name, "ok": each.ok, "found": each.found, "hint": each.hint} for each in results])
+        echo_json([{"name": each.name, "ok": each.ok, "found": each.found, "hint": each.hint} for each in results])
     else:
-        say("", summary(results))
+        echo("", summary(results))
     sys.exit(0 if all_passed(results) else 1)
 
 
 def summary(checks: list[Check]) -> str:
-    """One sentence on all of them."""
+    """A sentence that counts the failed checks."""
     failed = sum(check.ok is False for check in checks)
     total = sum(check.ok is not None for check in checks)
     return f"{failed} of {total} checks failed." if failed else f"All {total} checks passed."
 
 
 def _print_check(check: Check, *, quiet: bool) -> Check:
-    """The check, printed as soon as it is made."""
+    """Print the check and return it."""
     if not quiet:
         mark, style = MARKS[check.ok]
-        say_check(mark, style, check.name, check.found, check.hint, names=NAMES)
+        echo_check(mark, style, check.name, check.found, check.hint, names=NAMES)
     return check

@@ -4,26 +4,24 @@ import getpass
 import sys
 
 import click
-import structlog
 
 from app import build
-from cobrowse.ending import command_to_end
+from cobrowse.ending import build_end_command
 from cobrowse.initiation import Initiation
 from cobrowse.ledger import InitiationRecord
 from cobrowse.model import Command as Request
 from cobrowse.model import Status
-from commands.group import Command
+from commands.group import Command, Failure
 from commands.ledger import errors_as_failures
-from commands.needs import GENESYS, LEDGER
-from commands.start import SENDER, complain_of, parse_conversation_id, run_by_hand
-from commands.terminal import say, say_json
+from commands.setting_groups import GENESYS, LEDGER
+from commands.start import SENDER, echo_failure, parse_conversation_id, run_by_hand
+from commands.terminal import echo, echo_json
 from integrations.ids import new_id
 from integrations.observability.logging import configure_logging
 from settings import load_settings
 from web import responses
 
-log = structlog.stdlib.get_logger()
-_STATUS_TEXTS = {Status.ENDED: "ended", Status.ALREADY_ENDED: "nothing was live"}
+_STATUS_TEXTS = {Status.ENDED: "the customer's cobrowse is over", Status.ALREADY_ENDED: "nothing was live"}
 
 
 @click.command(cls=Command)
@@ -37,38 +35,32 @@ def end(conversation_id: str, initiation_id: str, dry_run: bool, as_json: bool) 
         raise click.UsageError("Give either a CONVERSATION_ID or --initiation ID.")
     valid_id = parse_conversation_id(conversation_id) if conversation_id else ""
     settings = load_settings(only=(*GENESYS, *LEDGER, "DEADLINE_SECONDS"))
-    configure_logging("INFO", settings.log_format)
+    configure_logging("ERROR", settings.log_format)
     initiate = build(settings).initiate
     user, seconds = getpass.getuser(), settings.deadline_seconds
     request = (
-        command_to_end(_record(initiate, initiation_id), SENDER, user, seconds, new_id())
+        build_end_command(_record(initiate, initiation_id), SENDER, user, seconds, new_id())
         if initiation_id
         else Request(SENDER, new_id(), seconds, conversation_id=valid_id, requested_by=user, action="end")
     )
     outcome = run_by_hand(initiate, request, dry_run=dry_run, as_json=as_json)
-    if not dry_run:
-        log.info(
-            "session ended from the command line",
-            initiation_id=outcome.initiation_id,
-            ends=request.ends,
-            conversation_id=request.conversation_id,
-            requested_by=request.requested_by,
-            status=outcome.status.value,
-        )
     if as_json:
-        say_json(responses.to_answer(outcome))
+        echo_json(responses.to_answer(outcome))
     elif outcome.failure is not None:
-        complain_of(outcome.failure)
+        echo_failure(outcome.failure)
     else:
-        say("")
-        say(f"✓ {outcome.status.value}: {_STATUS_TEXTS.get(outcome.status, 'a session is live')}", style="green")
+        echo("")
+        echo(f"✓ {outcome.status.value}: {_STATUS_TEXTS.get(outcome.status, 'a session is live')}", style="green")
     sys.exit(0 if outcome.success else 1)
 
 
 def _record(initiate: Initiation, initiation_id: str) -> InitiationRecord:
-    """The initiation of this id. Failure where the ledger is unreachable, a usage error if it does not have it."""
+    """The initiation of this id. Failure where the ledger is unreachable or does not have it."""
     with errors_as_failures():
         record = initiate.ledger.read(initiation_id)
     if record is None:
-        raise click.UsageError("There is no initiation with this id; it may be older than the retention time.")
+        hint = (
+            "cobrowse-bridge show finds it by its conversation; older ones are purged after LEDGER_RETENTION_SECONDS."
+        )
+        raise Failure(f"There is no initiation with the id {initiation_id[:60]!r}.", hint)
     return record

@@ -8,9 +8,9 @@ import click
 from cobrowse.clock import SystemClock
 from cobrowse.ledger import InitiationRecord
 from commands.group import Command
-from commands.initiations import facts, matching
+from commands.initiations import facts, find_initiations
 from commands.ledger import open_ledger
-from commands.terminal import say_csv_line, say_json_line
+from commands.terminal import echo_csv_row, echo_json_line
 from schemas.answers import LINKS
 from web.responses import to_answer
 
@@ -64,15 +64,15 @@ def export(
     if since and until and since >= until:
         raise click.UsageError("--since is not before --until, so nothing can be between them")
     with open_ledger() as store:
-        found = matching(store, search, sender, failed=failed, since=since, until=until)
+        found = find_initiations(store, search, sender, failed=failed, since=since, until=until)
         for number, each in enumerate(found):
             line = row(each, links=links)
             if as_json:
-                say_json_line(line)
+                echo_json_line(line)
                 continue
             if number == 0:
-                say_csv_line(line)
-            say_csv_line(line.values())
+                echo_csv_row(line)
+            echo_csv_row(line.values())
 
 
 def row(entry: InitiationRecord, *, links: bool) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""What every command shares: where its settings come from, and errors as a cause and a remedy."""
+"""What every command shares: the --env-file option, and errors printed as a cause and a hint."""
 
 import errno
 from collections.abc import Sequence
@@ -10,12 +10,12 @@ import click
 from click.exceptions import NoArgsIsHelpError
 from dotenv import load_dotenv
 
-from commands.terminal import complain, drop_output
-from settings import SettingsError
+from commands.terminal import discard_output, echo_error
+from settings import SettingsError, explained_in
 
 
 class Failure(click.ClickException):
-    """Ends a command with 1: a cause, and a hint that says what to do."""
+    """Ends a command with exit status 1: prints a cause and a hint."""
 
     def __init__(self, cause: str, hint: str = "") -> None:
         super().__init__(cause)
@@ -85,23 +85,23 @@ def run(program: Group, arguments: Sequence[str] | None = None) -> int:
     try:
         return int(program.main(arguments, prog_name=program.name, standalone_mode=False) or 0)
     except SettingsError as error:
-        complain("Invalid configuration", *error.errors, hint=".env.example explains each variable.")
+        echo_error("Invalid configuration", *error.errors, hint=f"{explained_in(error.errors)}.")
         return 2
     except NoArgsIsHelpError as error:
         error.show()
         return error.exit_code
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else "cobrowse-bridge"
-        complain(error.format_message(), hint=f"{command} --help lists what it takes.")
+        echo_error(error.format_message(), hint=f"{command} --help lists what it takes.")
         return error.exit_code
     except click.ClickException as error:
-        complain(error.format_message(), hint=getattr(error, "hint", ""))
+        echo_error(error.format_message(), hint=getattr(error, "hint", ""))
         return error.exit_code
     except click.Abort:
         return 130
     except OSError as error:
         if error.errno == errno.EPIPE:
-            drop_output()
+            discard_output()
         else:
-            complain(str(error), hint="The operating system reports it: check this file, folder or port.")
+            echo_error(str(error), hint="The operating system reports it: check this file, folder or port.")
         return 1

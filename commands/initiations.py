@@ -15,7 +15,7 @@ from cobrowse.clock import Clock, SystemClock
 from cobrowse.ledger import InitiationRecord, State
 from commands.group import Command, Failure
 from commands.ledger import open_ledger
-from commands.terminal import say, say_json, say_json_line, say_pairs, say_table, say_whole, text
+from commands.terminal import echo, echo_json, echo_json_line, echo_pairs, echo_table, echo_unwrapped, text
 from console import view_model
 from console.figures import format_duration
 from integrations.ledger import LedgerStore
@@ -48,12 +48,12 @@ def list_initiations(search: str, failed: bool, refused: bool, sender: str | Non
             _print_refusals(store.refusals.newest(limit, sender=sender, search=search or None), as_json=as_json)
         return
     with open_ledger() as store:
-        found = list(islice(matching(store, search, sender, failed=failed), limit))
+        found = list(islice(find_initiations(store, search, sender, failed=failed), limit))
         location = store.location
     if as_json:
-        say_json([document(each) for each in found])
+        echo_json([document(each) for each in found])
     elif not found:
-        say(f"No initiations in {location}." if not (search or failed or sender) else "No results.")
+        echo(f"No initiations in {location}." if not (search or failed or sender) else "No results.")
     else:
         now = SystemClock().now()
         rows = (
@@ -65,25 +65,25 @@ def list_initiations(search: str, failed: bool, refused: bool, sender: str | Non
             )
             for each in found
         )
-        say_table(("Ago", "Conversation", "Result", "Sender"), rows)
+        echo_table(("Ago", "Conversation", "Result", "Sender"), rows)
 
 
 def _print_refusals(refusals: Sequence[Refusal], *, as_json: bool) -> None:
     """Print requests that started nothing; times in the terminal's own zone, in JSON in UTC."""
     if as_json:
         moments = ({"first": each.first.isoformat(), "last": each.last.isoformat()} for each in refusals)
-        say_json([asdict(each) | times for each, times in zip(refusals, moments, strict=True)])
+        echo_json([asdict(each) | times for each, times in zip(refusals, moments, strict=True)])
     elif not refusals:
-        say("No refused requests.")
+        echo("No refused requests.")
     else:
         for each in refusals:
             times = f"{each.count} times, " if each.count > 1 else ""
             head = f"✗ {each.status} {each.code}  {each.sender}  {times}{each.last.astimezone():%d %b %H:%M:%S}"
-            say_whole(text(head, "red"))
-            say_pairs((("cause", each.message), ("hint", each.hint), ("address", each.address)), wrap=True)
+            echo_unwrapped(text(head, "red"))
+            echo_pairs((("cause", each.message), ("hint", each.hint), ("address", each.address)), wrap=True)
 
 
-def matching(
+def find_initiations(
     store: LedgerStore,
     search: str = "",
     sender: str | None = None,
@@ -105,7 +105,7 @@ def matching(
     return merge(*map(pages, states), key=lambda each: -each.seq)
 
 
-def newest(store: LedgerStore, search: str) -> InitiationRecord:
+def find_newest(store: LedgerStore, search: str) -> InitiationRecord:
     """The newest initiation that an id finds, a start before an end. Failure where it finds none or does not say which.
 
     A whole id comes before those that only begin with it: one key may be the beginning of another.
@@ -137,23 +137,23 @@ def show(search: str, as_json: bool) -> None:
     ID is its id, its conversation's, its key or correlation id, or how one of them begins.
     """
     with open_ledger() as store:
-        found = newest(store, search)
+        found = find_newest(store, search)
     if as_json:
-        say_json(document(found))
+        echo_json(document(found))
         return
-    detail = say_result(found)
-    say("")
-    say_pairs(
+    detail = echo_result(found)
+    echo("")
+    echo_pairs(
         (name, value if isinstance(value, str) else f"{value:%Y-%m-%d %H:%M:%S} UTC") for name, value in detail.facts
     )
     timeline = detail.latest.timeline if detail.latest else None
     if timeline is not None:
-        say("")
+        echo("")
         for line in timeline.lines:
             begin, width = round(line.x * BAR / 100), max(1, round(line.width * BAR / 100))
             bar = f"{' ' * begin}{'━' * width}"[:BAR].ljust(BAR)
             name = f"  {line.name}" if line.kind == "step" else f"    {line.kind} {line.name}"
-            say_whole(f"{name:<24.24} {bar} {line.took_ms:8.0f} ms  {line.result}".rstrip())
+            echo_unwrapped(f"{name:<24.24} {bar} {line.took_ms:8.0f} ms  {line.result}".rstrip())
 
 
 @click.command(cls=Command)
@@ -164,12 +164,12 @@ def tail(lines: int, as_json: bool) -> None:
     with open_ledger() as store, suppress(KeyboardInterrupt):
         for each in follow(store, SystemClock(), lines):
             if as_json:
-                say_json_line(document(each))
+                echo_json_line(document(each))
                 continue
             duration = format_duration(each.outcome.seconds) if each.outcome else ""
             when = f"{each.updated.astimezone():%H:%M:%S}" if each.updated else ""
             conversation = view_model.row(each, SystemClock().now()).conversation
-            say_whole(
+            echo_unwrapped(
                 Text.assemble(
                     (f"{when} ", "dim"), result(each), text(f"  {conversation}  {each.command.sender}  {duration}")
                 )
@@ -177,7 +177,7 @@ def tail(lines: int, as_json: bool) -> None:
 
 
 def follow(store: LedgerStore, clock: Clock, earlier: int) -> Iterator[InitiationRecord]:
-    """Each attempt that has ended, the oldest first: so many of those before now, then all that come. Endless."""
+    """Each attempt that has ended, the oldest first: `earlier` from before now, then all new ones. Endless."""
     shown: dict[str, int] = {}
     while True:
         ended = [each for each in reversed(store.recent(PAGE)) if each.state is not State.RUNNING]
@@ -187,14 +187,14 @@ def follow(store: LedgerStore, clock: Clock, earlier: int) -> Iterator[Initiatio
         clock.sleep(PAUSE)
 
 
-def say_result(entry: InitiationRecord) -> view_model.Detail:
+def echo_result(entry: InitiationRecord) -> view_model.Detail:
     """Print its result, what that means, and of a failure the cause, the remedy and what comes next; the details."""
     detail = view_model.detail(entry, SystemClock().now())
-    say_whole(result(entry))
+    echo_unwrapped(result(entry))
     if detail.meaning:
-        say(detail.meaning, indent=2)
+        echo(detail.meaning, indent=2)
     if (failure := detail.failure) is not None:
-        say_pairs((("cause", failure.cause), ("hint", failure.hint), ("next", failure.next)), wrap=True)
+        echo_pairs((("cause", failure.cause), ("hint", failure.hint), ("next", failure.next)), wrap=True)
     return detail
 
 
@@ -212,7 +212,7 @@ def document(entry: InitiationRecord) -> dict[str, object]:
 
 
 def facts(entry: InitiationRecord) -> dict[str, object]:
-    """What is known of an initiation besides its answer; times are ISO 8601, in UTC."""
+    """The initiation's fields other than its answer; times are ISO 8601, in UTC."""
     return {
         "initiationId": entry.id,
         "state": entry.state.value,

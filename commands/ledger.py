@@ -8,8 +8,8 @@ import click
 from app import build_ledger
 from cobrowse.errors import CobrowseError
 from commands.group import Failure, Group
-from commands.needs import LEDGER
-from commands.terminal import say, say_json
+from commands.setting_groups import LEDGER
+from commands.terminal import echo, echo_json
 from integrations.ledger import LedgerStore
 from settings import load_settings
 from web.error_responses import hint_of
@@ -69,6 +69,6 @@ def resend(as_json: bool) -> None:
 
 def _print_result(text: str, document: object, *, as_json: bool) -> None:
     if as_json:
-        say_json(document)
+        echo_json(document)
     else:
-        say(text)
+        echo(text)

@@ -13,7 +13,7 @@ from cobrowse.clock import Clock, SystemClock
 from cobrowse.flow import Attempt, Observer
 from cobrowse.model import Command as Request
 from commands.group import Command, Failure
-from commands.needs import GENESYS, LEDGER, SENDERS
+from commands.setting_groups import GENESYS, LEDGER, SENDERS
 from integrations.genesys.notifications import Notifications
 from integrations.genesys.streams import Streams
 from integrations.ids import new_id
@@ -67,7 +67,7 @@ def run_listener(
     settings: Settings,
     config: ListenConfig,
     observers: tuple[Observer, ...],
-    watcher: ListenerMetrics,
+    metrics: ListenerMetrics,
     stopping: Event,
     clock: Clock,
     times: Times = DEFAULT_TIMES,
@@ -84,7 +84,7 @@ def run_listener(
         new_id,
         starter,
         lease,
-        watcher,
+        metrics,
         clock,
         random.random,
         stopping,

@@ -16,8 +16,8 @@ from cobrowse.model import Secret
 from commands.group import Command, Failure
 from commands.ledger import errors_as_failures
 from commands.loopback import LoopbackServer, is_served
-from commands.needs import GENESYS, LEDGER
-from commands.terminal import say, say_json, say_pairs, say_whole, waiting
+from commands.setting_groups import GENESYS, LEDGER
+from commands.terminal import echo, echo_json, echo_pairs, echo_unwrapped, progress
 from integrations.genesys import UserClient, grant_name
 from integrations.genesys.operations import UpstreamRejected
 from integrations.genesys.retry import RetryingCaller
@@ -50,7 +50,7 @@ def login(paste: bool, status: bool, as_json: bool) -> None:
             name = grant_name(client)
             ledger.grants.log_in(name, pair.access, pair.refresh, pair.expires_in, account=person.user, org=person.org)
     org_suffix = f" of {person.org}" if person.org else ""
-    say(f"✓ Logged in as {person.user}{org_suffix}. The service uses it within a minute, and renews it by itself.")
+    echo(f"✓ Logged in as {person.user}{org_suffix}. The service uses it within a minute, and renews it by itself.")
 
 
 @click.command(cls=Command)
@@ -61,9 +61,9 @@ def logout(as_json: bool) -> None:
     with closing(build_ledger(settings)) as ledger, errors_as_failures():
         was_logged_in = ledger.grants.log_out(grant_name(client))
     if as_json:
-        say_json({"loggedOut": was_logged_in})
+        echo_json({"loggedOut": was_logged_in})
         return
-    say(
+    echo(
         "The login is forgotten; the service uses it for a minute at most."
         if was_logged_in
         else "Nobody was logged in."
@@ -85,13 +85,13 @@ def _print_status(ledger: LedgerStore, client: UserClient, *, as_json: bool) -> 
         found = ledger.grants.read(grant_name(client))
     if found is None:
         if as_json:
-            say_json({"loggedIn": False})
+            echo_json({"loggedIn": False})
         else:
-            say("Nobody is logged in.")
+            echo("Nobody is logged in.")
         return False
     if as_json:
         document = {"loggedIn": True, "user": found.account, "org": found.org, "since": found.logged_in}
-        say_json(document | {"secondsLeft": max(0, round(found.seconds_left)), "refused": found.refused})
+        echo_json(document | {"secondsLeft": max(0, round(found.seconds_left)), "refused": found.refused})
         return not found.refused
     minutes = max(0, round(found.seconds_left / 60))
     pairs = (
@@ -102,7 +102,7 @@ def _print_status(ledger: LedgerStore, client: UserClient, *, as_json: bool) -> 
         ("token", f"good for {minutes} minutes, then renewed" if not found.refused else f"good for {minutes} minutes"),
         ("refused", found.refused),
     )
-    say_pairs(pairs)
+    echo_pairs(pairs)
     return not found.refused
 
 
@@ -113,10 +113,10 @@ def _log_in(settings: Settings, client: UserClient, *, paste: bool) -> tuple[Use
     try:
         caller = RetryingCaller(transport, clock, random.random, sandbox=settings.sandbox)
         calls = UserLogin(caller, client)
-        code = _ask_person(client, calls.page(state, verifier), state, clock, paste=paste)
+        code = _request_code(client, calls.page(state, verifier), state, clock, paste=paste)
         pair = calls.exchange(_attempt(clock), code, verifier)
         try:
-            person = calls.whose(_attempt(clock), pair.access, settings.api_url)
+            person = calls.fetch_user(_attempt(clock), pair.access, settings.api_url)
         except (CobrowseError, UpstreamRejected):
             person = Person("a user whom Genesys does not name", "")
     except UpstreamRejected as refused:
@@ -129,16 +129,16 @@ def _log_in(settings: Settings, client: UserClient, *, paste: bool) -> tuple[Use
     return pair, person
 
 
-def _ask_person(client: UserClient, page: str, state: str, clock: SystemClock, *, paste: bool) -> Secret:
+def _request_code(client: UserClient, page: str, state: str, clock: SystemClock, *, paste: bool) -> Secret:
     """The code with which the person's login came back."""
     without_server = paste or not is_served(client.redirect_uri)
     server = None if without_server else _listen(client.redirect_uri, state)
-    say("Open this address in a browser and log in as the service user:")
-    say_whole(page)
+    echo("Open this address in a browser and log in as the service user:")
+    echo_unwrapped(page)
     if server is None:
-        say("The browser then goes to an address that it may not reach. Copy that address.")
+        echo("The browser then goes to an address that it may not reach. Copy that address.")
         return code_of(click.prompt("Address"), state)
-    with waiting(f"waits for the login to come back to {client.redirect_uri}"):
+    with progress(f"waits for the login to come back to {client.redirect_uri}"):
         callback = server.wait(TIMEOUT_SECONDS, clock)
     if not callback:
         raise Failure(f"Nobody has logged in within {TIMEOUT_SECONDS:g} s.", "Run the command again, or with --paste.")

@@ -3,7 +3,7 @@
 import click
 
 from commands.group import Command, Failure
-from commands.terminal import say, say_json_line, say_whole
+from commands.terminal import echo, echo_json_line, echo_unwrapped
 from sandbox.faults import OPERATIONS
 from sandbox.options import APIS
 from sandbox.server import Sandbox, serve
@@ -16,7 +16,7 @@ from sandbox.server import Sandbox, serve
 @click.option(
     "--rate-limit", type=click.IntRange(0), default=300, show_default=True, help="Calls a minute for each token."
 )
-@click.option("--auto-create", is_flag=True, help="Every conversation id that is asked for is an active webchat.")
+@click.option("--auto-create", is_flag=True, help="Treat every requested conversation id as an active webchat.")
 @click.option(
     "--user-required",
     multiple=True,
@@ -40,12 +40,12 @@ def sandbox(
 
     def ready(genesys: Sandbox) -> None:
         if as_json:
-            say_json_line({"url": genesys.url, "clientId": "sandbox", "clientSecret": "sandbox-secret"})
+            echo_json_line({"url": genesys.url, "clientId": "sandbox", "clientSecret": "sandbox-secret"})
             return
-        say_whole(f"Genesys Cloud, the sandbox, is on {genesys.url} (client id sandbox, secret sandbox-secret).")
-        say_whole(f"  export SANDBOX=true GENESYS_API_URL={genesys.url} GENESYS_LOGIN_URL={genesys.url}")
-        say_whole("  to act as a user: export GENESYS_USER_CLIENT_ID=sandbox-user, then cobrowse-bridge login")
-        say_whole("  calls received: GET /sandbox/calls    faults: POST /sandbox/faults    Ctrl-C stops it")
+        echo_unwrapped(f"Genesys Cloud, the sandbox, is on {genesys.url} (client id sandbox, secret sandbox-secret).")
+        echo_unwrapped(f"  export SANDBOX=true GENESYS_API_URL={genesys.url} GENESYS_LOGIN_URL={genesys.url}")
+        echo_unwrapped("  to act as a user: export GENESYS_USER_CLIENT_ID=sandbox-user, then cobrowse-bridge login")
+        echo_unwrapped("  calls received: GET /sandbox/calls    faults: POST /sandbox/faults    Ctrl-C stops it")
 
     options = {"api": api, "rate_limit": rate_limit or None, "auto_create": auto_create, "user_required": user_required}
     try:
@@ -60,4 +60,4 @@ def sandbox(
         raise Failure(f"The sandbox can't listen on {host}:{port}: {error}", hint) from None
     except KeyboardInterrupt:
         if not as_json:
-            say("The sandbox has stopped.")
+            echo("The sandbox has stopped.")

@@ -12,7 +12,7 @@ import orjson
 from cobrowse.clock import SystemClock
 from commands.group import Command, Failure
 from commands.senders import load_configured_senders
-from commands.terminal import say_json, say_whole
+from commands.terminal import echo_json, echo_unwrapped
 from integrations.senders.auth.config import AuthParts
 from integrations.senders.auth.scheme import CanNotSignError
 from integrations.senders.registry import Sender
@@ -21,7 +21,7 @@ from integrations.senders.sample_deliveries import Replacements, sample_delivery
 from sandbox.state import OF_CHANNEL
 from schemas.addresses import http_url
 from settings import SettingsError, load_settings
-from web.responses import in_words_is_good
+from web.responses import is_success_message
 
 # What says whether the org is a sandbox.
 ORG = ("SANDBOX", "GENESYS_API_URL", "GENESYS_LOGIN_URL")
@@ -93,14 +93,14 @@ def send(
     status, response_headers, content = _post(row, body, url, headers, quiet=as_json)
     document = _parse_json(content)
     if not as_json:
-        say_whole(f"< HTTP {status}")
+        echo_unwrapped(f"< HTTP {status}")
         for name in ("Content-Type", "Retry-After", "Idempotent-Replayed", "ININ-Correlation-Id"):
             if response_headers.get(name):
-                say_whole(f"< {name}: {response_headers[name]}")
+                echo_unwrapped(f"< {name}: {response_headers[name]}")
     if document is not None:
-        say_json(document)
+        echo_json(document)
     else:
-        say_whole(*(f"  {line}" for line in content.decode(errors="replace").split("\n")))
+        echo_unwrapped(*(f"  {line}" for line in content.decode(errors="replace").split("\n")))
     sys.exit(0 if status < 300 and is_as_expected(document or content, ignored=expect_ignored) else 1)
 
 
@@ -110,9 +110,9 @@ def is_as_expected(document: object, *, ignored: bool) -> bool:
     It is JSON, for a chat JSON with a text, or the SOAP envelope that Salesforce reads, which says both alike.
     """
     if isinstance(document, bytes):
-        return acknowledgement(taken=True) == document
+        return acknowledgement(accepted=True) == document
     if isinstance(document, dict) and isinstance(document.get("text"), str):
-        return in_words_is_good(document["text"], ignored=ignored)
+        return is_success_message(document["text"], ignored=ignored)
     answers = document.get("results", [document]) if isinstance(document, dict) else []
     if not isinstance(answers, list) or not all(isinstance(response, dict) for response in answers):
         return False
@@ -132,7 +132,7 @@ def _example(row: Sender, conversation: str | None) -> tuple[dict[str, str], byt
     now = SystemClock().now()
     milliseconds = int(now.timestamp() * 1000)
     conversation_id = conversation or OF_CHANNEL[sample.channel]
-    headers, body = sample.make_another(
+    headers, body = sample.render(
         Replacements(conversation_id, str(uuid4()), str(milliseconds), str(milliseconds // 1000), now.isoformat())
     )
     return headers, body.encode()
@@ -151,10 +151,10 @@ def _post(
         auth_parts = AuthParts()
     headers = {**headers, **auth_parts.headers}
     if not quiet:
-        say_whole(f"> POST {path}{'?•••' if auth_parts.query else ''}")
+        echo_unwrapped(f"> POST {path}{'?•••' if auth_parts.query else ''}")
         for name, value in headers.items():
-            say_whole(f"> {name}: {'•••' if _is_secret(name, auth_parts) else value}")
-        say_whole(">", f"> {len(body)} bytes", "")
+            echo_unwrapped(f"> {name}: {'•••' if _is_secret(name, auth_parts) else value}")
+        echo_unwrapped(">", f"> {len(body)} bytes", "")
     connection = (HTTPSConnection if url.scheme == "https" else HTTPConnection)(
         url.hostname or "", url.port, timeout=TIMEOUT_SECONDS
     )

@@ -10,8 +10,8 @@ from app import build_ledger
 from cobrowse.clock import SystemClock
 from cobrowse.errors import LedgerUnavailable
 from commands.group import ENV_FILE, Group, load_environment
-from commands.needs import LEDGER, SENDERS
-from commands.terminal import say, say_json, say_pairs
+from commands.setting_groups import LEDGER, SENDERS
+from commands.terminal import echo, echo_json, echo_pairs
 from integrations.senders.registry import Senders
 from settings import load_auth, load_settings
 
@@ -40,26 +40,26 @@ def check(file: Path, as_json: bool) -> None:
     """Validate FILE as a start would, and start nothing. Secrets are this environment's."""
     all_senders = load_configured_senders(file)
     if as_json:
-        say_json([{"name": sender.name, "warnings": list(sender.warnings)} for sender in all_senders])
+        echo_json([{"name": sender.name, "warnings": list(sender.warnings)} for sender in all_senders])
         return
     for sender in all_senders:
-        say(f"{sender.name}: valid")
+        echo(f"{sender.name}: valid")
         for warning in sender.warnings:
-            say(f"warning: {warning}", style="yellow", indent=2)
+            echo(f"warning: {warning}", style="yellow", indent=2)
 
 
 def _list(as_json: bool) -> None:
     all_senders = load_configured_senders()
     notes = _notes([sender.name for sender in all_senders if sender.leaves_notes])
     if as_json:
-        say_json([{**row, "note": notes.get(str(row["name"]), "")} for row in all_senders.masked()])
+        echo_json([{**row, "note": notes.get(str(row["name"]), "")} for row in all_senders.masked()])
         return
     if not all_senders:
-        say("No senders are configured; copy senders.example.toml and set SENDERS_FILE. API_KEYS opens /data-actions.")
+        echo("No senders are configured; copy senders.example.toml and set SENDERS_FILE. API_KEYS opens /data-actions.")
     for sender in all_senders:
         secrets = [f"${name} •••" for name in sender.auth_config.names]
-        say(f"/webhooks/{sender.name}", style="bold")
-        say_pairs(
+        echo(f"/webhooks/{sender.name}", style="bold")
+        echo_pairs(
             (
                 ("envelope", sender.envelope),
                 ("signature", " ".join([sender.signature, *secrets])),
@@ -76,7 +76,7 @@ def _list(as_json: bool) -> None:
             )
         )
         for warning in sender.warnings:
-            say(f"warning: {warning}", style="yellow", indent=2)
+            echo(f"warning: {warning}", style="yellow", indent=2)
 
 
 def _notes(senders: list[str]) -> dict[str, str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from commands.group import ENV_FILE, load_environment
-from commands.terminal import say, say_json
+from commands.terminal import echo, echo_json
 from settings import SettingsError
 
 # The Procfile's own words, with the file where it is.
@@ -22,16 +22,16 @@ GUNICORN = ("gunicorn", "-c", str(Path(__file__).resolve().parent.parent / "guni
 def serve(env_file: Path | None, only_check: bool, as_json: bool) -> None:
     """Run the service until it is stopped. HOST, PORT and WEB_CONCURRENCY say where and with how many workers."""
     if only_check:
-        from app import faults_of  # noqa: PLC0415 - the server imports it after it has patched
+        from app import configuration_errors  # noqa: PLC0415 - the server imports it after it has patched
 
         load_environment(env_file)
-        faults = faults_of(os.environ)
+        errors = configuration_errors(os.environ)
         if as_json:
-            say_json({"ok": not faults, "errors": faults})
-            sys.exit(2 if faults else 0)
-        if faults:
-            raise SettingsError(faults)
-        say("The settings let the service start.")
+            echo_json({"ok": not errors, "errors": errors})
+            sys.exit(2 if errors else 0)
+        if errors:
+            raise SettingsError(errors)
+        echo("The settings let the service start.")
         return
     if as_json:
         raise click.UsageError("--json needs --check: the service's log is JSON where LOG_FORMAT says so.")

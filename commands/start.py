@@ -12,8 +12,8 @@ from cobrowse.initiation import Initiation
 from cobrowse.model import Channel, Failure, Outcome, Span
 from cobrowse.model import Command as Request
 from commands.group import Command
-from commands.needs import GENESYS, LEDGER
-from commands.terminal import complain, say, say_json, say_pairs, say_whole, waiting
+from commands.setting_groups import GENESYS, LEDGER
+from commands.terminal import echo, echo_error, echo_json, echo_pairs, echo_unwrapped, progress
 from integrations.ids import new_id
 from integrations.observability.logging import configure_logging
 from schemas.texts import SHOWN_LENGTH, conversation_id_in, placeholder_in
@@ -38,9 +38,9 @@ class Steps:
             self._number += 1
             succeeded = span.result == "done"
             line = f"  {self._number} {span.name:<9} {'✓' if succeeded else '✗'} {span.seconds * 1000:8.0f} ms"
-            say_whole(line, style="green" if succeeded else "red")
+            echo_unwrapped(line, style="green" if succeeded else "red")
         elif span.kind == "wait":
-            say_whole(f"    {span.seconds * 1000:.0f} ms wait {span.name}", style="dim")
+            echo_unwrapped(f"    {span.seconds * 1000:.0f} ms wait {span.name}", style="dim")
 
     def on_outcome(self, command: Request, outcome: Outcome) -> None:
         """The answer is shown by the command itself."""
@@ -68,7 +68,7 @@ def start(conversation_id: str, channel: Channel | None, latest: bool, dry_run: 
         raise click.UsageError("Give either a CONVERSATION_ID or --latest.")
     if not as_json and not dry_run:
         target = "the newest active webchat" if latest else f"conversation {valid_id}"
-        say(f"Starting cobrowse in {target} on {settings.api_url}")
+        echo(f"Starting cobrowse in {target} on {settings.api_url}")
     request = Request(
         sender=SENDER,
         correlation_id=new_id(),
@@ -82,12 +82,12 @@ def start(conversation_id: str, channel: Channel | None, latest: bool, dry_run: 
     )
     outcome = run_by_hand(build(settings).initiate, request, dry_run=dry_run, as_json=as_json)
     if as_json:
-        say_json(responses.to_answer(outcome))
+        echo_json(responses.to_answer(outcome))
     elif outcome.failure is not None:
-        complain_of(outcome.failure)
+        echo_failure(outcome.failure)
     elif dry_run:
         summary = f"nothing was done in conversation {outcome.session.conversation_id}"
-        say(f"✓ {outcome.status.value}: {summary}", style="green")
+        echo(f"✓ {outcome.status.value}: {summary}", style="green")
     else:
         _print_session(outcome)
     sys.exit(0 if outcome.success else 1)
@@ -95,7 +95,7 @@ def start(conversation_id: str, channel: Channel | None, latest: bool, dry_run: 
 
 def run_by_hand(initiate: Initiation, request: Request, *, dry_run: bool, as_json: bool) -> Outcome:
     """The outcome of a request, or with `dry_run` what it would come to; its steps are shown unless `as_json`."""
-    with nullcontext() if as_json else waiting("Waiting for Genesys"):
+    with nullcontext() if as_json else progress("Waiting for Genesys"):
         return initiate.preview(request) if dry_run else initiate(request, *(() if as_json else (Steps(),)))
 
 
@@ -113,21 +113,21 @@ def parse_conversation_id(conversation_id: str) -> str:
     return valid_id
 
 
-def complain_of(failure: Failure) -> None:
+def echo_failure(failure: Failure) -> None:
     """Print why it failed and what to do."""
-    complain(f"{failure.code}: {failure.message}", hint=hint_of(failure))
+    echo_error(f"{failure.code}: {failure.message}", hint=hint_of(failure))
 
 
 def _print_session(outcome: Outcome) -> None:
     session = outcome.session
     visibility = "the conversation shows it" if session.verified else "the conversation does not show it yet"
     mark, style = ("✓", "green") if session.verified else ("!", "yellow")
-    say("")
-    say(
+    echo("")
+    echo(
         f"{mark} {outcome.status.value}: {visibility} ({outcome.flow} flow, {outcome.seconds * 1000:.0f} ms)",
         style=style,
     )
-    say_pairs(
+    echo_pairs(
         (
             ("session", session.cobrowse_session_id),
             ("join URL", session.join_url.reveal()),
@@ -136,4 +136,4 @@ def _print_session(outcome: Outcome) -> None:
         )
     )
     if not session.verified:
-        say("→ The customer has the invitation. Look at the conversation before you start another.")
+        echo("→ The customer has the invitation. Look at the conversation before you start another.")

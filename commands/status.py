@@ -12,11 +12,11 @@ from cobrowse.lookup import Lookup, view_on_record
 from cobrowse.model import Command as Request
 from cobrowse.model import SessionState, SessionView
 from commands.group import Command
-from commands.initiations import document, newest, say_result
+from commands.initiations import document, echo_result, find_newest
 from commands.ledger import errors_as_failures
-from commands.needs import GENESYS, LEDGER
+from commands.setting_groups import GENESYS, LEDGER
 from commands.start import SENDER
-from commands.terminal import say, say_json, say_pairs, waiting
+from commands.terminal import echo, echo_json, echo_pairs, progress
 from integrations.ids import new_id
 from integrations.observability.logging import configure_logging
 from settings import load_settings
@@ -41,27 +41,27 @@ def status(search: str, live: bool, as_json: bool) -> None:
     settings, clock = load_settings(only=needed), SystemClock()
     configure_logging("ERROR", settings.log_format)
     with closing(build_ledger(settings)) as store, errors_as_failures():
-        record = newest(store, search)
+        record = find_newest(store, search)
         view = view_on_record(record, clock.now())
         if live:
             parts = build(settings, clock, ledger=store)
             seconds, conversation_id = settings.deadline_seconds, record.conversation_id
             command = Request(SENDER, new_id(), seconds, conversation_id=conversation_id)
-            with waiting("Waiting for Genesys"):
+            with progress("Waiting for Genesys"):
                 view, _ = Lookup(store, parts.flows, clock).check(command, record)
     if as_json:
-        say_json(document(record) | view_keys(view))
+        echo_json(document(record) | view_keys(view))
     else:
-        say_result(record)
+        echo_result(record)
         if live or view.state is not SessionState.UNKNOWN:
-            _say_view(view, live=live)
+            _echo_view(view, live=live)
         elif record.state is State.SUCCEEDED:
-            say("→ --live asks Genesys how far the session is.")
+            echo("→ --live asks Genesys how far the session is.")
     sys.exit(0 if record.state is State.SUCCEEDED else 1)
 
 
-def _say_view(view: SessionView, *, live: bool) -> None:
-    say_pairs(
+def _echo_view(view: SessionView, *, live: bool) -> None:
+    echo_pairs(
         (
             ("session", view.state.value),
             ("since", view.since),

@@ -1,4 +1,4 @@
-"""The only place where commands print: colours, columns, words wrapped, and nothing from a far side acted on.
+"""The only module that prints for commands: colours, columns, wrapped text, control characters escaped.
 
 Colour is for terminals only, and NO_COLOR turns it off. What is said passes `printable` here.
 """
@@ -28,33 +28,33 @@ ERR = Console(highlight=False, stderr=True)
 
 
 def text(content: str, style: str = "") -> Text:
-    """A text on one line whatever is in it."""
+    """The content on one line, control characters escaped."""
     return Text(printable(content), style)
 
 
-def say(*lines: str, style: str = "", indent: int = 0) -> None:
+def echo(*lines: str, style: str = "", indent: int = 0) -> None:
     """Print these lines, wrapped at words."""
     for line in lines:
         _print_wrapped(OUT, Text(" " * indent), text(line, style))
 
 
-def say_whole(*lines: str | Text, style: str = "") -> None:
-    """Print these lines as they are, to be copied or read by a program: none is wrapped."""
+def echo_unwrapped(*lines: str | Text, style: str = "") -> None:
+    """Print these lines without wrapping them, to be copied or read by a program."""
     for line in lines:
         OUT.print(line if isinstance(line, Text) else text(line, style), soft_wrap=True)
 
 
-def say_json(document: object) -> None:
+def echo_json(document: object) -> None:
     """Print a document as indented JSON."""
     OUT.out(printable_json(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode()), highlight=False)
 
 
-def say_json_line(document: object) -> None:
+def echo_json_line(document: object) -> None:
     """Print a document as JSON on one line."""
     OUT.out(printable_json(orjson.dumps(document).decode()), highlight=False)
 
 
-def say_csv_line(cells: Iterable[object]) -> None:
+def echo_csv_row(cells: Iterable[object]) -> None:
     """Print cells as a line of CSV."""
     line = io.StringIO()
     csv.writer(line, lineterminator="").writerow(map(csv_cell, cells))
@@ -68,7 +68,7 @@ def csv_cell(value: object) -> str:
     return printable(_FORMULA.sub(r"\1'", value))
 
 
-def say_pairs(pairs: Iterable[tuple[str, str]], *, wrap: bool = False) -> None:
+def echo_pairs(pairs: Iterable[tuple[str, str]], *, wrap: bool = False) -> None:
     """Print names with their values, aligned. A value stays whole, to be copied, unless it is prose to `wrap`."""
     shown_pairs = [(name, value) for name, value in pairs if value]
     longest = max((len(name) for name, _ in shown_pairs), default=0)
@@ -80,8 +80,8 @@ def say_pairs(pairs: Iterable[tuple[str, str]], *, wrap: bool = False) -> None:
             OUT.print(label + text(value), soft_wrap=True)
 
 
-def say_check(mark: str, style: str, name: str, found: str, hint: str, *, names: int) -> None:
-    """Print a mark, a name in a column of so many characters, what was found, and below it a hint."""
+def echo_check(mark: str, style: str, name: str, found: str, hint: str, *, names: int) -> None:
+    """Print a check: its mark, its name padded to `names` characters, what was found, and below it a hint."""
     prefix = Text.assemble((mark, style), f" {printable(name):<{names}} ")
     if len(name) > names:
         _print_wrapped(OUT, Text.assemble((mark, style), " "), text(name))
@@ -91,7 +91,7 @@ def say_check(mark: str, style: str, name: str, found: str, hint: str, *, names:
         _print_wrapped(OUT, Text.assemble(" " * (names + 3), ("→ ", "bold")), text(hint))
 
 
-def say_table(heads: Sequence[str], rows: Iterable[Sequence[Text | str]]) -> None:
+def echo_table(heads: Sequence[str], rows: Iterable[Sequence[Text | str]]) -> None:
     """Print rows under their heads, aligned, each on one line; the last column is cut where the terminal is narrow."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=Style(dim=True))
     cells = [[cell if isinstance(cell, Text) else text(cell) for cell in row] for row in rows]
@@ -105,7 +105,7 @@ def say_table(heads: Sequence[str], rows: Iterable[Sequence[Text | str]]) -> Non
     OUT.print(table)
 
 
-def complain(cause: str, *details: str, hint: str = "") -> None:
+def echo_error(cause: str, *details: str, hint: str = "") -> None:
     """Print an error on standard error: its cause, a line for each detail, and what to do."""
     _print_wrapped(ERR, Text("✗ ", "bold red"), text(cause))
     for detail in details:
@@ -114,18 +114,18 @@ def complain(cause: str, *details: str, hint: str = "") -> None:
         _print_wrapped(ERR, Text("→ ", "bold"), text(hint))
 
 
-def waiting(content: str) -> AbstractContextManager[object]:
-    """Show on a terminal that something is under way, until the block ends; lines can be printed meanwhile."""
+def progress(content: str) -> AbstractContextManager[object]:
+    """Show a spinner on a terminal until the block ends; lines can be printed meanwhile."""
     return OUT.status(text(content)) if OUT.is_terminal else nullcontext()
 
 
-def drop_output() -> None:
-    """Print nothing more, for the one who read it has closed it."""
+def discard_output() -> None:
+    """Discard all further output: the reader has closed the pipe."""
     sys.stdout = None
 
 
 def _print_wrapped(console: Console, prefix: Text, content: Text) -> None:
-    """Print words behind a first text, their further lines below where they begin."""
+    """Print wrapped content after a prefix, further lines indented to it."""
     room = max(1, min(console.width, MAX_COLUMNS) - len(prefix))
     for line in content.wrap(console, room):
         line.rstrip()

@@ -23,7 +23,7 @@ _TITLES = {403: "Forbidden", 404: "Not found", 409: "Conflict", 429: "Too many a
 COOKIE, COOKIE_PATH = "cobrowse_console", "/console"
 # Endpoints that need no sign-in: the sign-in itself and its static files.
 PUBLIC_ENDPOINTS = frozenset(
-    f"console.{name}" for name in ("static", "sign_in", "leave_for_provider", "return_from_provider")
+    f"console.{name}" for name in ("static", "sign_in", "redirect_to_provider", "provider_callback")
 )
 # The user where no sign-in is configured.
 LOCAL = SignedIn("local", "operator")
@@ -76,7 +76,9 @@ class Access:
             is_page = (
                 request.method == "GET" and request.endpoint is not None and request.endpoint not in PUBLIC_ENDPOINTS
             )
-            next_page = self.signer.sign("to", request.full_path.rstrip("?") if is_page else url_for("console.newest"))
+            next_page = self.signer.sign(
+                "to", request.full_path.rstrip("?") if is_page else url_for("console.list_initiations")
+            )
         context = {
             "message": message,
             "to": next_page,
@@ -95,7 +97,7 @@ class Access:
             "console sign-in", client=request.remote_addr or "", requested_by=person.name, role=person.role, **details
         )
         path = self.signer.unsign("to", next_page)
-        answer = redirect(path if isinstance(path, str) else url_for("console.newest"), 303)
+        answer = redirect(path if isinstance(path, str) else url_for("console.list_initiations"), 303)
         self.set_cookie(answer, COOKIE, self.signer.sign("person", [person.name, person.role]), auth.SESSION_SECONDS)
         return answer
 
@@ -116,7 +118,7 @@ class Access:
             return error_page(
                 403,
                 "This was not sent from a page of the console, or that page is too old.",
-                f"Open the initiation anew and press “{button}” there.",
+                f"Reload the initiation's page and press “{button}” there.",
             )
         if not g.person.may_act:
             hint = "Ask who runs this service for the role operator."
@@ -143,7 +145,7 @@ def error_page(status: int, message: str, hint: str) -> Response:
     """An error page with this status, message and hint."""
     title = _TITLES.get(status, "Request failed")
     page = render_template(
-        "console/refused.html", title=title, message=message, hint=hint, correlation_id=g.correlation_id
+        "console/error.html", title=title, message=message, hint=hint, correlation_id=g.correlation_id
     )
     return make_response(page, status)
 

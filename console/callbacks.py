@@ -33,9 +33,9 @@ def subject(webhook_id: str) -> str:
     return f"callback {webhook_id}"
 
 
-def send_again(callbacks: CallbackTable, initiation_id: str, webhook_id: str) -> Response:
+def resend_callback(callbacks: CallbackTable, initiation_id: str, webhook_id: str) -> Response:
     """Make the callback due now, and show its initiation. UnknownPath if there is none."""
-    callback = next((each for each in callbacks.of(initiation_id) if each.id == webhook_id), None)
+    callback = next((each for each in callbacks.for_initiation(initiation_id) if each.id == webhook_id), None)
     if callback is None:
         hint = "It may be older than LEDGER_RETENTION_SECONDS."
         raise UnknownPath("this initiation has no such callback", hint=hint)
@@ -46,7 +46,7 @@ def send_again(callbacks: CallbackTable, initiation_id: str, webhook_id: str) ->
         requested_by=g.person.name,
         client=request.remote_addr or "",
     )
-    return redirect(url_for("console.one", initiation_id=initiation_id), 303)
+    return redirect(url_for("console.show_initiation", initiation_id=initiation_id), 303)
 
 
 def _badge(callback: Callback) -> Badge:

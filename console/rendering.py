@@ -25,7 +25,7 @@ def page_or_part(name: str, context: Mapping[str, object]) -> AnyResponse:
     return make_response(render_template(f"console/{name}.html", **context, live=live))
 
 
-def guard(response: Response) -> Response:
+def add_security_headers(response: Response) -> Response:
     """After every request: the security headers of the console's pages."""
     response.headers.update(auth.HEADERS)
     return response

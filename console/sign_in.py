@@ -37,7 +37,7 @@ class SignedIn:
 
     @property
     def may_act(self) -> bool:
-        """Whether this person may run initiations again and end sessions."""
+        """Whether this person may retry initiations and end sessions."""
         return self.role == "operator"
 
 
@@ -69,9 +69,11 @@ class NamedUsers:
         user = self._users.get(name)
         digest = blake2b(secret_bytes(password), key=self._key).digest()
         if user is None or not compare_digest(self._verified.get(name, b""), digest):
-            password_hash = _to_werkzeug(user.password_hash if user is not None else _NO_USER_HASH)
+            password_hash = (user.password_hash if user is not None else _NO_USER_HASH).replace(".", "$")
             with self._hashing:
-                is_right = run_off_loop(lambda: check_password_hash(password_hash, _encodable(password)))
+                is_right = run_off_loop(
+                    lambda: check_password_hash(password_hash, password.encode(errors="replace").decode())
+                )
             if user is None or not is_right:
                 return None
             self._verified[name] = digest
@@ -130,14 +132,5 @@ def user_row(name: str, role: Role, password: str) -> str:
     return f"{name}:{role}:{generate_password_hash(password, 'scrypt').replace('$', '.')}"
 
 
-def _to_werkzeug(password_hash: str) -> str:
-    return password_hash.replace(".", "$")
-
-
 def _digest(password: str) -> bytes:
     return blake2b(secret_bytes(password)).digest()
-
-
-def _encodable(text: str) -> str:
-    """The text without what can't be encoded: such a password is wrong anyway."""
-    return text.encode(errors="replace").decode()

@@ -57,10 +57,10 @@ class ProviderRoutes:
 
     def add_routes(self, blueprint: Blueprint) -> None:
         """Put them on the console's blueprint."""
-        blueprint.get("/sign-in/provider")(self.leave_for_provider)
-        blueprint.get("/sign-in/callback")(self.return_from_provider)
+        blueprint.get("/sign-in/provider")(self.redirect_to_provider)
+        blueprint.get("/sign-in/callback")(self.provider_callback)
 
-    def leave_for_provider(self) -> AnyResponse:
+    def redirect_to_provider(self) -> AnyResponse:
         """Send the browser to the identity provider."""
         try:
             sign_in = self._sso.provider.begin()
@@ -72,7 +72,7 @@ class ProviderRoutes:
         self._access.set_cookie(answer, _PENDING_COOKIE, sealed, _PENDING_SECONDS)
         return answer
 
-    def return_from_provider(self) -> AnyResponse:
+    def provider_callback(self) -> AnyResponse:
         """Sign in a person whom the identity provider has authenticated, if the claim gives a role."""
         answer = self._finish_sign_in()
         self._access.set_cookie(answer, _PENDING_COOKIE, "", 0)
@@ -107,5 +107,5 @@ class ProviderRoutes:
 
     def _refuse(self, message: str) -> Response:
         return make_response(
-            self._access.sign_in_page(message, 401, self._access.signer.sign("to", url_for("console.newest")))
+            self._access.sign_in_page(message, 401, self._access.signer.sign("to", url_for("console.list_initiations")))
         )

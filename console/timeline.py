@@ -1,4 +1,4 @@
-"""The steps of an attempt drawn to scale: what stands inside what, where it begins, how long it took."""
+"""The timeline of an attempt: its steps with their calls and waits, drawn to scale."""
 
 import math
 from collections.abc import Sequence
@@ -7,9 +7,9 @@ from typing import Literal
 
 from cobrowse.model import Span
 
-Tone = Literal["good", "bad", "mend", "wait", "commit"]
+Tone = Literal["good", "bad", "throttled", "wait", "commit"]
 
-# About so many marks stand on the scale.
+# About how many ticks the scale has.
 MARKS = 4
 # Percent of the width below which a bar could not be seen.
 MIN_WIDTH = 0.4
@@ -21,7 +21,7 @@ ROUNDING = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A place on the scale; `at` is percent of the width."""
+    """A tick on the scale; `at` is percent of the width."""
 
     at: float
     ms: str
@@ -29,7 +29,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One row. `x` and `width` are percent of the whole time, `within` those of the step it stands in."""
+    """One row. `x` and `width` are percent of the total time, `within` those of the step that contains it."""
 
     kind: Literal["step", "call", "wait", "commit"]
     name: str
@@ -49,7 +49,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """All of an attempt."""
+    """An attempt's rows and scale."""
 
     total_ms: float
     lines: tuple[Line, ...]
@@ -73,7 +73,7 @@ def build_timeline(spans: Sequence[Span], seconds: float) -> Timeline:
 
 
 def scale(total_ms: float) -> tuple[Mark, ...]:
-    """Round places on a scale of so many milliseconds: 1, 2 or 5 of some power of ten apart."""
+    """Ticks at round values on a scale of `total_ms`: 1, 2 or 5 times a power of ten apart."""
     least = total_ms / MARKS
     power = 10.0 ** math.floor(math.log10(least))
     interval = next(step * power for step in (1, 2, 5, 10) if step * power >= least)
@@ -83,7 +83,7 @@ def scale(total_ms: float) -> tuple[Mark, ...]:
 
 
 def _group_by_step(spans: Sequence[Span]) -> list[tuple[Span, list[Span]]]:
-    """Each step with the calls and waits in it, in the order of time; what is in no step stands for itself."""
+    """Each step with its calls and waits in the order of time; a span outside of any step is a group of its own."""
     steps = [span for span in spans if span.kind == "step"]
     found: dict[int, list[Span]] = {n: [] for n in range(len(steps))}
     without_step: list[Span] = []
@@ -92,14 +92,10 @@ def _group_by_step(spans: Sequence[Span]) -> list[tuple[Span, list[Span]]]:
             continue
         step_number = next((n for n, step in enumerate(steps) if _holds(step, span)), None)
         (without_step if step_number is None else found[step_number]).append(span)
-    groups = [(step, sorted(found[n], key=_start)) for n, step in enumerate(steps)] + [
+    groups = [(step, sorted(found[n], key=lambda span: span.start)) for n, step in enumerate(steps)] + [
         (span, []) for span in without_step
     ]
     return sorted(groups, key=lambda pair: pair[0].start)
-
-
-def _start(span: Span) -> float:
-    return span.start
 
 
 def _holds(step: Span, span: Span) -> bool:
@@ -114,7 +110,7 @@ def _line(span: Span, total: float, step: Span | None, previous: Span | None) ->
         name = f"ledger {name}"
     if span.kind == "wait":
         name = f"wait {name}"
-        # What it was that one has to wait for; a look that found nothing yet is no news.
+        # The failed call that the wait follows; a poll that found nothing is no failure.
         if previous is not None and previous.kind == "call" and _tone(previous) != "good":
             result = f"after {previous.result}"
     return Line(
@@ -139,5 +135,5 @@ def _tone(span: Span) -> Tone:
     if span.kind in ("wait", "commit"):
         return span.kind
     if span.result == "429":
-        return "mend"
+        return "throttled"
     return "good" if span.result == "done" or span.result.startswith("2") else "bad"

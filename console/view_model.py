@@ -16,7 +16,7 @@ from console.figures import format_duration
 from console.timeline import Timeline, build_timeline
 from web.data_actions import SENDER
 from web.error_responses import hint_of
-from web.responses import Answer, to_answer, wait_seconds
+from web.responses import to_answer, wait_seconds
 
 DOTS = "•••"
 _SECRET = tuple(name for name, kind in Session.__annotations__.items() if kind is Secret)
@@ -177,12 +177,12 @@ def _attempt(outcome: Outcome) -> AttemptView:
         format_duration(outcome.seconds),
         _failure_view(outcome),
         build_timeline(outcome.spans, outcome.seconds) if outcome.spans else None,
-        _pretty(to_answer(outcome)),
+        orjson.dumps(to_answer(outcome), option=orjson.OPT_INDENT_2).decode(),
     )
 
 
 def can_retry(entry: InitiationRecord) -> bool:
-    """Whether it can be run again: it failed, or its worker stopped before finishing."""
+    """Whether it can be retried: it failed, or its worker stopped before finishing."""
     failed = entry.state in (State.FAILED_FINAL, State.FAILED_RETRYABLE)
     return failed or (entry.state is State.RUNNING and not entry.has_live_lease)
 
@@ -209,10 +209,6 @@ def flash(entry: InitiationRecord, attempt: int | None) -> str:
     return f"Attempt {attempt} has ended: {badge(entry).word.lower()}, after {format_duration(entry.outcome.seconds)}."
 
 
-def _pretty(answer: Answer) -> str:
-    return orjson.dumps(answer, option=orjson.OPT_INDENT_2).decode()
-
-
 def _is_running(entry: InitiationRecord) -> bool:
     """Whether its outcome, if it has one, is that of an earlier attempt."""
     return entry.state is State.RUNNING
@@ -226,7 +222,7 @@ def _meaning(entry: InitiationRecord) -> str:
     if entry.state is State.RUNNING:
         if entry.has_live_lease:
             return f"Running; the lease ends in {format_duration(entry.lease_left)} at most."
-        return "The worker stopped before finishing. The next retry of the request takes over, or run it again here."
+        return "The worker stopped before finishing. The next retry of the request takes over, or retry it here."
     if entry.outcome is None or entry.outcome.failure is not None:
         return ""
     return _MEANINGS.get(entry.outcome.status, "")

@@ -1,4 +1,4 @@
-"""GET /console: the newest initiations as they come, each with its steps and its answer; run one again, end one."""
+"""GET /console: the newest initiations as they come, each with its steps and its answer; retry one, end one."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ from flask import Blueprint, g, make_response, redirect, render_template, reques
 from werkzeug.wrappers import Response as AnyResponse
 
 from cobrowse.clock import Clock
-from cobrowse.ending import can_end, command_to_end
+from cobrowse.ending import build_end_command, can_end
 from cobrowse.errors import CobrowseError, UnknownPath
 from cobrowse.ledger import InitiationRecord, State
 from cobrowse.model import Command, Outcome, Secret
@@ -19,7 +19,7 @@ from console import auth, callbacks, view_model
 from console.access import Access
 from console.curl import first_request
 from console.figures import HOUR, Figure, figures
-from console.rendering import guard, on_error, page_or_part
+from console.rendering import add_security_headers, on_error, page_or_part
 from console.sign_in import NamedUsers, OnePassword, SignIn, Throttle
 from console.sign_in_routes import SIGN_IN, SIGN_OUT, ProviderRoutes, SignInRoutes
 from console.single_sign_on import SingleSignOn
@@ -59,16 +59,16 @@ class ServiceInfo:
     apps_url: str = ""
 
 
-# Not slots: what is made once is kept beside the fields.
+# Not slots: cached properties are stored beside the fields.
 @dataclass(frozen=True)
 class Console:
     """The console's configuration. `deadline_seconds`: how long an operator waits for a manual retry.
 
-    `retry` makes a new attempt on a failed initiation's own row, within so many seconds and with this correlation id.
+    `retry` makes a new attempt on a failed initiation's own row; its arguments are the record, seconds, correlation id.
 
     Without a `password`, `users` and `sso` it answers this machine alone: only on a sandbox. `key` signs cookies and
     forms and must be the same in every worker. `open_circuits`: the operations of Genesys's whose calls are refused
-    just now; `budgets`: what Genesys told this worker of the calls that it allows.
+    just now; `budgets`: the call budgets that Genesys last reported to this worker.
     """
 
     records: LedgerStore
@@ -98,61 +98,61 @@ class Console:
             static_folder="static",
             static_url_path="/static",
         )
-        blueprint.get("", strict_slashes=False)(self.newest)
-        blueprint.get("/refused")(self.refused_requests)
-        blueprint.get("/senders")(self.sender_activity)
-        blueprint.get("/callbacks")(self.undelivered)
-        blueprint.get("/initiations/<initiation_id>")(self.one)
-        blueprint.post("/initiations/<initiation_id>/retry")(self.again)
+        blueprint.get("", strict_slashes=False)(self.list_initiations)
+        blueprint.get("/refused")(self.list_refusals)
+        blueprint.get("/senders")(self.list_senders)
+        blueprint.get("/callbacks")(self.list_callbacks)
+        blueprint.get("/initiations/<initiation_id>")(self.show_initiation)
+        blueprint.post("/initiations/<initiation_id>/retry")(self.retry_initiation)
         blueprint.post("/initiations/<initiation_id>/end")(self.end_session)
-        blueprint.post("/initiations/<initiation_id>/callbacks/<webhook_id>")(self.send_again)
+        blueprint.post("/initiations/<initiation_id>/callbacks/<webhook_id>")(self.resend_callback)
         SignInRoutes(self._access).add_routes(blueprint)
         if self.sso is not None:
             ProviderRoutes(self._access, self.sso, Throttle(self.clock)).add_routes(blueprint)
         blueprint.before_request(self._access.admit)
         blueprint.context_processor(self._page_context)
-        blueprint.after_request(guard)
+        blueprint.after_request(add_security_headers)
         blueprint.errorhandler(CobrowseError)(on_error)
         return blueprint
 
-    def newest(self) -> AnyResponse:
+    def list_initiations(self) -> AnyResponse:
         """The figures and the newest initiations."""
         return page_or_part("list", self._list_context())
 
-    def refused_requests(self) -> AnyResponse:
+    def list_refusals(self) -> AnyResponse:
         """The requests that were refused before they became initiations, each with cause and remedy."""
         query = load(_QUERY, request.args)
         rows = self.records.refusals.newest(ROWS, sender=query["sender"] or None, search=query["q"] or None)
         senders = view_model.choices(self.senders, query["sender"])
         return page_or_part("refusals", {"refusals": rows, "query": query, "senders": senders})
 
-    def sender_activity(self) -> AnyResponse:
+    def list_senders(self) -> AnyResponse:
         """Each sender's recent deliveries, and which of them were refused."""
         last = self.records.refusals.last_of_senders()
         context = {"activity": self.activity(), "ignored": self.ignored(), "refusals": last, "nothing": (0, None)}
         return page_or_part("senders", context)
 
-    def undelivered(self) -> str:
+    def list_callbacks(self) -> str:
         """The callbacks that are not delivered."""
         found = self.records.callbacks.undelivered(ROWS)
         return render_template("console/callbacks.html", callbacks=callbacks.with_badges(found))
 
-    def one(self, initiation_id: str) -> AnyResponse:
+    def show_initiation(self, initiation_id: str) -> AnyResponse:
         """An initiation; its part is for its page, or with `part=row` for its row."""
         entry = self._entry(initiation_id)
         flash = view_model.flash(entry, request.args.get("ran", type=int))
-        return page_or_part("one", self._detail_context(entry, flash))
+        return page_or_part("initiation", self._detail_context(entry, flash))
 
-    def again(self, initiation_id: str) -> AnyResponse:
+    def retry_initiation(self, initiation_id: str) -> AnyResponse:
         """Retry a failed initiation and show the outcome."""
-        refusal = self._access.check_form(initiation_id, "Run again")
+        refusal = self._access.check_form(initiation_id, "Retry")
         if refusal is not None:
             return refusal
         entry = self._entry(initiation_id)
         if not view_model.can_retry(entry):
-            return redirect(url_for("console.one", initiation_id=entry.id), 303)
+            return redirect(url_for("console.show_initiation", initiation_id=entry.id), 303)
         log.info(
-            "run again from the console",
+            "retried from the console",
             initiation_id=entry.id,
             requested_by=g.person.name,
             conversation_id=entry.command.conversation_id,
@@ -163,7 +163,7 @@ class Console:
         if outcome.failure is not None and entry.outcome != outcome:
             # The row does not show this: another attempt is running, or the ledger became unreachable.
             return make_response(self._page(entry, f"{outcome.failure.message}. {hint_of(outcome.failure)}"), 503)
-        return redirect(url_for("console.one", initiation_id=entry.id, ran=entry.attempts), 303)
+        return redirect(url_for("console.show_initiation", initiation_id=entry.id, ran=entry.attempts), 303)
 
     def end_session(self, initiation_id: str) -> AnyResponse:
         """End an initiation's session and show the request that did."""
@@ -172,9 +172,9 @@ class Console:
             return refusal
         entry = self._entry(initiation_id)
         if not can_end(entry):
-            return redirect(url_for("console.one", initiation_id=entry.id), 303)
+            return redirect(url_for("console.show_initiation", initiation_id=entry.id), 303)
         requested_by = label_in(g.person.name) if self._access.requires_sign_in else ""
-        command = command_to_end(entry, SENDER, requested_by, self.deadline_seconds, g.correlation_id)
+        command = build_end_command(entry, SENDER, requested_by, self.deadline_seconds, g.correlation_id)
         outcome = self.end(command)
         log.info(
             "session ended from the console",
@@ -188,12 +188,12 @@ class Console:
             failure = outcome.failure
             message = f"{failure.message}. {hint_of(failure)}" if failure is not None else ""
             return make_response(self._page(entry, message), 503)
-        return redirect(url_for("console.one", initiation_id=outcome.initiation_id), 303)
+        return redirect(url_for("console.show_initiation", initiation_id=outcome.initiation_id), 303)
 
-    def send_again(self, initiation_id: str, webhook_id: str) -> AnyResponse:
+    def resend_callback(self, initiation_id: str, webhook_id: str) -> AnyResponse:
         """Let a callback be sent again."""
         refusal = self._access.check_form(callbacks.subject(webhook_id), "Send again")
-        return refusal or callbacks.send_again(self.records.callbacks, initiation_id, webhook_id)
+        return refusal or callbacks.resend_callback(self.records.callbacks, initiation_id, webhook_id)
 
     def _list_context(self) -> dict[str, Any]:
         query = load(_QUERY, request.args)
@@ -210,7 +210,7 @@ class Console:
         filters = {name: query[name] for name in ("state", "sender", "within", "q") if query[name]}
         more = len(entries) > PAGE
         return {
-            "figures": self._strip(int(self.clock.monotonic() / FIGURES_SECONDS), within or HOUR, **selection),
+            "figures": self._cached_figures(int(self.clock.monotonic() / FIGURES_SECONDS), within or HOUR, **selection),
             "figures_of": f"The last {(within or HOUR).words.removeprefix('1 ')}",
             "open_circuits": self.open_circuits(),
             "budgets": self.budgets(),
@@ -226,7 +226,7 @@ class Console:
         }
 
     def _page(self, entry: InitiationRecord, flash: str) -> str:
-        return render_template("console/one.html", **self._detail_context(entry, flash))
+        return render_template("console/initiation.html", **self._detail_context(entry, flash))
 
     def _detail_context(self, entry: InitiationRecord, flash: str) -> dict[str, Any]:
         detail = view_model.detail(entry, self.clock.now(), request.host_url, self.about.apps_url)
@@ -235,7 +235,9 @@ class Console:
         return {
             "flash": flash,
             "alone": request.args.get("part") != "row",
-            "callbacks": callbacks.with_badges(self.records.callbacks.of(entry.id), signer.token if can_act else None),
+            "callbacks": callbacks.with_badges(
+                self.records.callbacks.for_initiation(entry.id), signer.token if can_act else None
+            ),
             "chosen": next((each for each in detail.attempts if each.number == number), detail.latest),
             "detail": detail,
             "token": signer.token(entry.id) if can_act and detail.can_retry else "",
@@ -261,11 +263,11 @@ class Console:
         if self._access.requires_sign_in:
             person = g.get("person")
             context["person"] = person
-            context["door_token"] = self._access.signer.token(SIGN_OUT if person else SIGN_IN)
+            context["form_token"] = self._access.signer.token(SIGN_OUT if person else SIGN_IN)
         return context
 
     @cached_property
-    def _strip(self) -> Callable[..., tuple[Figure, ...]]:
+    def _cached_figures(self) -> Callable[..., tuple[Figure, ...]]:
         @lru_cache(maxsize=16)
         def compute_figures(
             _tick: int, within: Range, search: str | None, state: State | None, sender: str | None

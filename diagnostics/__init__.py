@@ -42,7 +42,7 @@ CHECKS = (
     CheckRow("participant data", lambda _, org: org.participant_data(), _GENESYS),
     CheckRow("conversation", lambda _, org: org.conversation(), _GENESYS),
     CheckRow("listening", listen_checks.listening, _GENESYS),
-    # Last of those to Genesys, for it tells what they have learnt.
+    # Last of those to Genesys: it reports what the others have found.
     CheckRow("service user", user_checks.service_user, _HOSTS),
     CheckRow("tokens", user_checks.tokens, _GENESYS),
     CheckRow("API keys", lambda context, _: local_checks.api_keys(context)),
@@ -92,8 +92,8 @@ def _run(row: CheckRow, context: DiagnosticContext, org: GenesysChecks) -> Itera
 
 def settings_checks(errors: Iterable[str]) -> Iterator[Check]:
     """The checks where the settings themselves are wrong, a line for each: nothing else can be checked then."""
-    for fault in errors:
-        name, _, what = fault.partition(":")
+    for line in errors:
+        name, _, what = line.partition(":")
         hint = f"Correct {name} in the environment or .env; .env.example explains each variable."
         yield Check("settings", False, f"{name}:{what}", hint)
 

@@ -57,10 +57,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class ConnectivityProbe:
-    """Reaches hosts straight, as the service does: no proxy of the environment is used. `patience` in seconds."""
+    """Reaches hosts straight, as the service does: no proxy of the environment is used. `timeout` in seconds."""
 
     resolve: Resolve = socket.getaddrinfo  # type: ignore[assignment]  # its overloads are narrower than what is used
-    patience: float = TIMEOUT_SECONDS
+    timeout: float = TIMEOUT_SECONDS
 
     def addresses(self, url: str) -> list[str]:
         """The addresses of the URL's host. Raises Unreachable."""
@@ -80,7 +80,7 @@ class ConnectivityProbe:
     def connect(self, host: str, port: int) -> None:
         """Make a connection and end it. Raises Unreachable."""
         try:
-            socket.create_connection((host, port), timeout=self.patience).close()
+            socket.create_connection((host, port), timeout=self.timeout).close()
         except OSError as error:
             raise _map_error(f"{host}:{port}", error, "") from None
 
@@ -97,9 +97,9 @@ class ConnectivityProbe:
                 context = _tls_context(ca_file)
                 if client_cert:
                     _load_client_cert(context, client_cert, client_key)
-                connection = http.client.HTTPSConnection(host, port, timeout=self.patience, context=context)
+                connection = http.client.HTTPSConnection(host, port, timeout=self.timeout, context=context)
             else:
-                connection = http.client.HTTPConnection(host, port, timeout=self.patience)
+                connection = http.client.HTTPConnection(host, port, timeout=self.timeout)
             try:
                 connection.request("GET", parts.path.rstrip("/") + path, headers={"User-Agent": "cobrowse-bridge"})
                 tls = _tls(connection.sock)

@@ -24,7 +24,7 @@ from integrations.genesys import grant_name
 from integrations.genesys.auth import Tokens
 from integrations.genesys.client import Client
 from integrations.genesys.conversation import ConversationSnapshot
-from integrations.genesys.flows import FLOWS, FlowRow, candidates, lacking_hint
+from integrations.genesys.flows import FLOWS, FlowRow, candidates, unavailable_hint
 from integrations.genesys.grants import Grants
 from integrations.genesys.operations import (
     ATTRIBUTES,
@@ -184,7 +184,7 @@ class GenesysChecks:
                     continue
                 hint = "Genesys refuses an empty session: check the org's cobrowse configuration."
                 if refused.status in (404, 405):
-                    hint = lacking_hint(row, self._rows)
+                    hint = unavailable_hint(row, self._rows)
                 yield Check("flow", False, refused.message, hint)
             except GenesysForbidden as error:
                 scope = next((f"the scope {scope} and " for scope in row.scopes.get(None, "").split()), "")

@@ -8,7 +8,7 @@ from cobrowse.errors import CobrowseError, LedgerUnavailable
 from diagnostics.context import Check, DiagnosticContext, failing
 from diagnostics.genesys_checks import GenesysChecks
 from integrations.genesys.notifications import Notifications
-from integrations.listening.config import ListenConfig, Subscription, is_id, read_listen
+from integrations.listening.config import ListenConfig, Subscription, is_id, parse_listen
 
 _PERMISSION = (
     "Give the client a role with the permission in the message, in the queue's or user's division (docs/listening.md)."
@@ -19,7 +19,7 @@ def listening(context: DiagnosticContext, org: GenesysChecks) -> Iterator[Check]
     """Whether Genesys lets the client hear each topic. Makes a channel that nobody connects to, which Genesys drops."""
     config = _config(context.settings.senders_file)
     if config is None:
-        yield Check("listening", None, "the senders file has no [listen] table, or not a valid one")
+        yield Check("listening", None, "no valid [listen] table in the senders file: nothing is listened to")
         return
     calls = Notifications(org.client, org.attempt)
     found: dict[str, list[str]] = {"queues": [], "users": []}
@@ -40,10 +40,10 @@ def listening(context: DiagnosticContext, org: GenesysChecks) -> Iterator[Check]
 def _config(senders_file: str) -> ListenConfig | None:
     """The table; None without one. Its errors are reported by the senders' check."""
     try:
-        table = tomllib.loads(Path(senders_file).read_text("utf-8")).get("listen") if senders_file else None
+        table = tomllib.loads(Path(senders_file).read_text("utf-8-sig")).get("listen") if senders_file else None
     except (OSError, ValueError):
         return None
-    return read_listen(table)[0] if table is not None else None
+    return parse_listen(table)[0] if table is not None else None
 
 
 def _topics(calls: Notifications, subscription: Subscription) -> Iterator[Check]:
@@ -64,7 +64,7 @@ def _catching_up(context: DiagnosticContext, calls: Notifications, subscription:
     except CobrowseError as error:
         hint = f"{_PERMISSION} Or set catch_up = false: then what a gap hides is counted and not looked for."
         return failing("catching up", error, hint)
-    return Check("catching up", True, "analytics tells the live conversations")
+    return Check("catching up", True, "analytics lists the live conversations")
 
 
 def _listener(context: DiagnosticContext) -> Iterator[Check]:
@@ -74,7 +74,7 @@ def _listener(context: DiagnosticContext) -> Iterator[Check]:
     try:
         found = context.ledger.leases.read("listener")
     except LedgerUnavailable:
-        return  # which the ledger's own check tells
+        return  # the ledger's own check reports it
     if found is None:
         hint = (
             "Start `cobrowse-bridge listen`, with this ledger; on several machines one listens and the others stand by."

@@ -49,7 +49,7 @@ def senders(context: DiagnosticContext) -> Iterator[Check]:
             file, context.environ, public_base_url=settings.public_base_url, trusted_proxies=settings.trusted_proxies
         )
     except SendersFileError as error:
-        yield from _faulty(file, error.errors)
+        yield from _row_error_checks(file, error.errors)
         return
     if not configured and configured.listen is None:
         yield Check("senders", False, f"{file.name} has no sender", "Add a [senders.NAME], or leave SENDERS_FILE out.")
@@ -119,7 +119,7 @@ def outcome_webhook(context: DiagnosticContext) -> Iterator[Check]:
         return
     parts = urlsplit(url)
     try:
-        exchange(f"{parts.scheme}://{parts.netloc}/", context.probe.patience)
+        exchange(f"{parts.scheme}://{parts.netloc}/", context.probe.timeout)
     except FetchError as error:
         hint = (
             "Check the URL, the way to it and its certificate: SSL_CERT_FILE names authorities of your own. "
@@ -140,7 +140,7 @@ def _check_last_reload(context: DiagnosticContext, url: str) -> Iterator[Check]:
         return  # not passed on by a proxy, which is nothing wrong
     checks = document.get("checks") if isinstance(document, dict) else None
     if isinstance(checks, dict) and "configuration" in checks:
-        hint = "Its log names each fault. Correct the senders file or .env, check it as above, and send SIGHUP again."
+        hint = "Its log names each error. Correct the senders file or .env, check it as above, and send SIGHUP again."
         found = f"the service at {url} refused its last reload and runs on its former configuration"
         yield Check("reload", False, found, hint)
 
@@ -150,12 +150,12 @@ def _row(sender: Sender) -> str:
     return f"{sender.signature}, {sender.envelope}{secrets}: POST /webhooks/{sender.name}"
 
 
-def _faulty(file: Path, errors: list[str]) -> Iterator[Check]:
+def _row_error_checks(file: Path, errors: list[str]) -> Iterator[Check]:
     """The errors by row, and the rows without errors."""
     by_name: dict[str, list[str]] = {}
-    for fault in errors:
-        match = _ROW.search(fault)
-        name, message = (f"sender {match[1]}", match[2]) if match else ("senders", fault)
+    for line in errors:
+        match = _ROW.search(line)
+        name, message = (f"sender {match[1]}", match[2]) if match else ("senders", line)
         by_name.setdefault(name, []).append(message)
     for name in _names(file):
         by_name.setdefault(f"sender {name}", [])
@@ -163,7 +163,7 @@ def _faulty(file: Path, errors: list[str]) -> Iterator[Check]:
         if not row_errors:
             yield Check(name, True, "its row is valid")
             continue
-        unset = [found for fault in row_errors for found in _UNSET.findall(fault)]
+        unset = [found for line in row_errors for found in _UNSET.findall(line)]
         hint = (
             f"Correct the row in {file.name}; senders.example.toml explains every key. "
             "A service that runs keeps the rows that it has until a SIGHUP finds them valid."
@@ -175,7 +175,7 @@ def _faulty(file: Path, errors: list[str]) -> Iterator[Check]:
 
 def _names(file: Path) -> list[str]:
     try:
-        rows = tomllib.loads(file.read_text("utf-8")).get("senders", {})
+        rows = tomllib.loads(file.read_text("utf-8-sig")).get("senders", {})
     except (OSError, ValueError):
         return []
     return [name[:60] for name in rows] if isinstance(rows, dict) else []

@@ -1,4 +1,4 @@
-"""What /readyz asks, and which of it makes a process unready. Results are kept for a moment, so polling is cheap."""
+"""The checks of /readyz, and which of them make a process unready. Results are cached, so polling is cheap."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -41,7 +41,7 @@ class Readiness:
         self._until = float("-inf")
 
     def __call__(self) -> Mapping[str, Problem]:
-        """What is wrong with each, None where nothing is."""
+        """Each check's problem, None if it has none."""
         if self._clock.monotonic() < self._until:
             return self._results
         # Only the first ever have to wait for one another.
@@ -56,14 +56,14 @@ class Readiness:
 
 
 def circuit_check(open_circuits: Callable[[], tuple[str, ...]]) -> Problem:
-    """Whether calls of all Genesys's operations are let through."""
+    """An open circuit breaker, if there is one."""
     operations = " and ".join(open_circuits())
     message = f"circuit breaker open for {operations} after repeated failures; next attempt in 5 s at most"
     return GenesysUnavailable(message) if operations else None
 
 
 class TokenCheck:
-    """Whether this process has a token that still lives, or could just now get one."""
+    """Whether this process has a valid token, or can get one."""
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class TokenCheck:
         self._problem: Problem = None
 
     def __call__(self) -> Problem:
-        """What keeps it from having one."""
+        """Why there is no token; None if there is one."""
         if self._seconds_left() > 0:
             self._problem = None
         elif self._clock.monotonic() >= self._next:
@@ -97,7 +97,7 @@ class TokenCheck:
         try:
             self._authorize(attempt)
         except LoginRequired:
-            return None  # which the service user's own check tells
+            return None  # the service user's own check reports it
         except CobrowseError as error:
             return error
         return None
@@ -119,14 +119,14 @@ def ping_check(ping: Callable[[], None]) -> Problem:
 
 
 def reload_check(refused: tuple[str, ...]) -> Problem:
-    """Whether the configuration on the disk is in force; `refused`: why a reload was refused."""
+    """The refused reload. `refused`: its errors, a line each."""
     more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
-    hint = "The previous configuration stays in force. Correct the file and send SIGHUP again."
+    hint = "The previous configuration stays active. Correct the file and send SIGHUP again."
     return InvalidRequest(f"a reload was refused: {refused[0]}{more}", hint=hint)
 
 
 def tolerated_checks(*, strict: bool, ledger_required: bool) -> tuple[str, ...]:
-    """The checks that show and don't make the service unready. Rates: data actions have none.
+    """The checks that are reported but never make the service unready. Rates: data actions have none.
 
     `strict`: an outage of Genesys, or a service user who has to log in again, makes it unready too.
     """
@@ -144,7 +144,7 @@ def readiness(
     rates: RateLimiter,
     refused: tuple[str, ...],
 ) -> Readiness:
-    """What /readyz asks. `refused`: why a reload was refused, which is a note and no reason to be unready."""
+    """The checks of /readyz. `refused`: the errors of a refused reload, which is reported and tolerated."""
     questions: dict[str, HealthCheck] = {
         "genesys": TokenCheck(grants.seconds_left, flows.authorize, clock, lease_owner, (telemetry,)),
         "circuit": partial(circuit_check, flows.client.breaker.open_circuits),

@@ -54,10 +54,10 @@ def _find_person(org: GenesysChecks, login: UserLogin, user: UserTokens, api_url
     attempt = org.attempt()
     token = user.get(attempt)
     try:
-        return login.whose(attempt, token, api_url)
+        return login.fetch_user(attempt, token, api_url)
     except GenesysUnauthorized:
         user.invalidate(token)
-    return login.whose(attempt, user.get(attempt), api_url)
+    return login.fetch_user(attempt, user.get(attempt), api_url)
 
 
 def tokens(context: DiagnosticContext, org: GenesysChecks) -> Iterator[Check]:

@@ -31,6 +31,8 @@ def start_cobrowse(bridge_url, secret, conversation_id, case_id, agent=""):
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 3 or not {"BRIDGE_URL", "CRM_SECRET"} <= os.environ.keys():
+        sys.exit(__doc__)
     answer = start_cobrowse(os.environ["BRIDGE_URL"], os.environ["CRM_SECRET"], *sys.argv[1:3])
     if answer["success"]:
         print(f"{answer['status']}: {answer['joinUrl'] or answer['joinCode']}")

@@ -1,4 +1,4 @@
-"""What must not hold up the event loop: under gevent it runs in a thread of the hub's pool, else right here.
+"""Runs what would block the event loop: under gevent in a thread of the hub's pool, else in the caller.
 
 The server runs all requests on one thread, with gevent's monkey patching; the CLI and the tests run without it. gevent
 is looked up among the imported modules, so that a process that doesn't use it needn't have it.
@@ -18,7 +18,7 @@ def is_patched() -> bool:
     return monkey is not None and bool(monkey.is_module_patched("threading"))
 
 
-def new_brief_lock() -> LockType:
+def new_native_lock() -> LockType:
     """A lock for work that never waits while it holds it.
 
     It guards against other threads only: on the loop nothing comes between, and a greenlet's lock costs more than what
@@ -32,7 +32,7 @@ def new_brief_lock() -> LockType:
 def run_off_loop(work: Callable[[], T], seconds: float | None = None) -> T:
     """The work's result; other requests go on meanwhile. The work uses nothing that gevent has replaced.
 
-    Under gevent TimeoutError is raised after so many seconds; the work goes on then, and keeps its thread.
+    Under gevent TimeoutError is raised after `seconds`; the work continues in its thread.
     """
     if not is_patched():
         return work()
@@ -42,8 +42,8 @@ def run_off_loop(work: Callable[[], T], seconds: float | None = None) -> T:
         nonlocal error
         try:
             return work()
-        except Exception as fault:  # noqa: BLE001 - raised below: gevent would also print it
-            error = fault
+        except Exception as caught_error:  # noqa: BLE001 - raised below: gevent would also print it
+            error = caught_error
             return None
 
     with _gevent().Timeout(seconds, TimeoutError):
@@ -69,7 +69,7 @@ def start_off_loop(work: Callable[[], T], then: Callable[[T], None]) -> None:
 
 
 def call_on_loop(callback: Callable[[], None], seconds: float = 0.0) -> None:
-    """Under gevent: let the loop call it after what is ready in this turn, or after so many seconds.
+    """Under gevent: have the loop call it after the callbacks that are ready now, or after `seconds`.
 
     It must not wait for anything, and raises nothing.
     """
@@ -86,7 +86,7 @@ def new_waiter() -> Any:  # noqa: ANN401 - a class without types
 
 
 def wait_for(waiter: Any, seconds: float) -> None:  # noqa: ANN401 - as above
-    """Under gevent: return once the waiter is switched. TimeoutError after so many seconds."""
+    """Under gevent: return once the waiter is switched. TimeoutError after `seconds`."""
     timer = _gevent().get_hub().loop.timer(seconds)
     timer.start(waiter.throw, TimeoutError())
     try:
@@ -98,7 +98,7 @@ def wait_for(waiter: Any, seconds: float) -> None:  # noqa: ANN401 - as above
 def wait_for_socket(handle: int, seconds: float | None, *, writable: bool = False) -> None:
     """Under gevent: return once there is something to read, or with `writable` also once there is room to write.
 
-    TimeoutError after so many seconds.
+    TimeoutError after `seconds`.
     """
     wait = _gevent().socket.wait_readwrite if writable else _gevent().socket.wait_read
     wait(handle, seconds)

@@ -15,7 +15,7 @@ LEASE_SECONDS, RENEW_INTERVAL = 9.0, 2.0
 
 
 class LeaseKeeper:
-    """One owner's lease. `held` is true only while no other can have it, by this process's monotonic clock."""
+    """One owner's lease. `is_held` is true only while no other can have it, by this process's monotonic clock."""
 
     def __init__(self, leases: LeaseTable, name: str, owner: str, clock: Clock) -> None:
         self._leases = leases
@@ -27,21 +27,21 @@ class LeaseKeeper:
         self._thread: Thread | None = None
 
     @property
-    def held(self) -> bool:
-        """Whether this process is the one that the lease lets work."""
+    def is_held(self) -> bool:
+        """Whether this process has the lease."""
         return self._clock.monotonic() < self._held_until
 
     def start(self) -> None:
-        """Try for it, and keep it, in a thread of its own until `stop`."""
+        """Acquire and renew the lease in a thread of its own until `stop`."""
         self._thread = Thread(target=self._keep, name=f"{self._name}-lease", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Give it back."""
+        """Stop renewing the lease and release it."""
         self._stopping.set()
         if self._thread is not None:
             self._thread.join()
-        was_held, self._held_until = self.held, 0.0
+        was_held, self._held_until = self.is_held, 0.0
         if was_held:
             try:
                 self._leases.release(self._name, self._owner)
@@ -49,12 +49,12 @@ class LeaseKeeper:
                 log.warning("a lease runs out by itself", lease=self._name, message=error.message)
 
     def renew(self) -> None:
-        """Take or prolong the lease, once."""
+        """Acquire or renew the lease once."""
         start = self._clock.monotonic()  # before the question: what was waited for the answer is gone from the lease
         try:
-            acquired = self._leases.hold(self._name, self._owner, LEASE_SECONDS, seconds=RENEW_INTERVAL)
+            acquired = self._leases.acquire(self._name, self._owner, LEASE_SECONDS, seconds=RENEW_INTERVAL)
         except LedgerUnavailable as error:
-            # What was held stays so until it runs out; the ledger may be back by then.
+            # The lease is held until it expires; the ledger may be reachable again before that.
             log.warning("a lease can't be taken: the ledger is unreachable", lease=self._name, message=error.message)
             return
         self._held_until = start + LEASE_SECONDS if acquired else 0.0

@@ -14,6 +14,8 @@ class SecretFileError(ValueError):
 class Variables(Mapping[str, str]):
     """An environment in which NAME is what the file of NAME_FILE holds, without its last line feed.
 
+    A byte order mark in front, which editors on Windows write, is not part of it either.
+
     Raises SecretFileError at the look-up of a name whose file can't be read, or that is set twice.
     """
 
@@ -41,9 +43,9 @@ class Variables(Mapping[str, str]):
         if not file:
             return self._environ[name]
         if value:
-            raise SecretFileError(f"{name}_FILE: set beside {name}; set one of the two")
+            raise SecretFileError(f"{name}_FILE: set together with {name}; set one of the two")
         try:
-            with Path(file).open(encoding="utf-8") as stream:
+            with Path(file).open(encoding="utf-8-sig") as stream:
                 text = stream.read(MAX_BYTES + 1)
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "it is not UTF-8"

@@ -10,13 +10,13 @@ from werkzeug.exceptions import HTTPException
 
 from sandbox import endpoints, listening
 from sandbox.answers import json_answer
-from sandbox.breakage import Wire, apply_response_fault
 from sandbox.calls import Call
 from sandbox.control import control
-from sandbox.errors import GenesysError, Refusal
+from sandbox.errors import GenesysError, Rejection
 from sandbox.fake_genesys import FakeGenesys
 from sandbox.faults import QueuedFault
 from sandbox.logins import GRANTS
+from sandbox.response_faults import Wire, apply_response_fault
 
 BODY_LIMIT = 512_000  # bytes: Genesys's request.bytes.max
 
@@ -122,7 +122,7 @@ def _answer_call(genesys: FakeGenesys, route: Route, call: Call, path: Mapping[s
         if route.operation in genesys.options.user_required and genesys.tokens.is_client(_bearer()):
             raise GenesysError("user.context.required")
         return route.work(genesys, **path)
-    except Refusal as refusal:
+    except Rejection as refusal:
         return refusal.answer(call.correlation_id)
 
 
@@ -134,7 +134,7 @@ def _no_such_call(genesys: FakeGenesys, error: HTTPException) -> Response:
 
 
 def _finish(genesys: FakeGenesys, call: Call, answer: Response) -> Response:
-    """The answer with the headers that all have; its status goes on record."""
+    """The answer with the common headers; its status is recorded."""
     call.status = None if call.fault == "drop" else answer.status_code
     answer.headers["ININ-Correlation-Id"] = call.correlation_id
     # So that a service with SANDBOX=true can verify that this is one.

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.shapes import stamp
+from sandbox.responses import stamp
 
 MAX_CALLS = 10_000  # calls kept one by one: enough for any test, and a load test doesn't fill the memory
 

@@ -4,10 +4,10 @@ import orjson
 from flask import Blueprint, Response, request
 from marshmallow import fields
 
-from sandbox import shapes
+from sandbox import responses
 from sandbox.answers import json_answer
 from sandbox.channels import DISTURBANCES
-from sandbox.documents import Document, Refused, one_of, read, text
+from sandbox.documents import Document, InvalidDocument, one_of, read, text
 from sandbox.errors import GenesysError
 from sandbox.fake_genesys import FakeGenesys
 from sandbox.faults import parse
@@ -38,8 +38,8 @@ def control(genesys: FakeGenesys) -> Blueprint:
     """The control endpoints of one sandbox; they take no token, keep no record of calls, and meet no faults."""
     blueprint = Blueprint("control", __name__, url_prefix="/sandbox")
 
-    @blueprint.errorhandler(Refused)
-    def refused(error: Refused) -> Response:
+    @blueprint.errorhandler(InvalidDocument)
+    def refused(error: InvalidDocument) -> Response:
         return json_answer({"message": str(error)}, 400)
 
     @blueprint.errorhandler(GenesysError)
@@ -85,7 +85,7 @@ def _conversations(blueprint: Blueprint, genesys: FakeGenesys) -> None:
     @blueprint.post("/conversations")
     def add_conversation() -> Response:
         new = genesys.add_conversation(**read(_Conversation(), _document()))
-        return json_answer(shapes.conversation(new, genesys.options.api), 201)
+        return json_answer(responses.conversation(new, genesys.options.api), 201)
 
     @blueprint.patch("/conversations/<conversation_id>")
     def end_conversation(conversation_id: str) -> Response:
@@ -98,7 +98,7 @@ def _conversations(blueprint: Blueprint, genesys: FakeGenesys) -> None:
             genesys.state.move(conversation_id, agent="alerting", transfers=1)
         conversation = genesys.state.move(conversation_id, given.get("customer"), given.get("agent"))
         genesys.notify(conversation)
-        return json_answer(shapes.conversation(conversation, genesys.options.api))
+        return json_answer(responses.conversation(conversation, genesys.options.api))
 
 
 def _channels(blueprint: Blueprint, genesys: FakeGenesys) -> None:
@@ -144,4 +144,4 @@ def _document() -> object:
     try:
         return orjson.loads(request.get_data())
     except orjson.JSONDecodeError as error:
-        raise Refused("the document is not JSON") from error
+        raise InvalidDocument("the document is not JSON") from error

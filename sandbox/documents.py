@@ -6,18 +6,18 @@ from typing import Any, TypedDict, Unpack
 from marshmallow import Schema, ValidationError, fields, validate
 
 
-class Refused(ValueError):
+class InvalidDocument(ValueError):
     """A control document that can't be used."""
 
 
 class Document(Schema):
-    """An object without fields beside those of the schema."""
+    """An object without fields other than the schema's."""
 
     error_messages = {"type": "must be a JSON object", "unknown": "unknown field"}  # noqa: RUF012 - as marshmallow has it
 
 
 class FieldOptions(TypedDict, total=False):
-    """What a field has besides its form, as marshmallow has it."""
+    """A field's further options, as marshmallow names them."""
 
     data_key: str
     required: bool
@@ -26,15 +26,15 @@ class FieldOptions(TypedDict, total=False):
 
 
 def read(schema: Schema, document: object, *, empty: bool = True) -> dict[str, Any]:
-    """The fields that a document gives. Refused names what is wrong; giving none is wrong unless it may be `empty`."""
+    """The fields of a document. InvalidDocument names each wrong one, or says that there is none where not `empty`."""
     known = ", ".join(field.data_key or name for name, field in schema.fields.items())
     try:
         given: dict[str, Any] = schema.load(document)  # type: ignore[arg-type]  # whatever JSON came
     except ValidationError as error:
         wrong = "; ".join(f"{name}: {_first(text)}" for name, text in error.messages_dict.items())
-        raise Refused(f"{wrong.replace('_schema', 'the document')}; the fields are {known}") from None
+        raise InvalidDocument(f"{wrong.replace('_schema', 'the document')}; the fields are {known}") from None
     if not given and not empty:
-        raise Refused(f"give at least one of {known}")
+        raise InvalidDocument(f"give at least one of {known}")
     return given
 
 
@@ -46,20 +46,20 @@ def one_of(choices: Collection[object], **options: Unpack[FieldOptions]) -> fiel
         if not any(type(value) is type(one) and value == one for one in choices):
             raise ValidationError(f"{value!r} is none of {named}")
 
-    return fields.Raw(validate=check, error_messages=_said(f"must be one of {named}"), **options)
+    return fields.Raw(validate=check, error_messages=_messages(f"must be one of {named}"), **options)
 
 
-def whole(least: int, most: int, **options: Unpack[FieldOptions]) -> fields.Integer:
+def integer(least: int, most: int, **options: Unpack[FieldOptions]) -> fields.Integer:
     """A whole number between two bounds."""
     said = f"must be a whole number from {least} to {most}"
     bounds = validate.Range(least, most, error=said)
-    return fields.Integer(strict=True, validate=bounds, error_messages=_said(said), **options)
+    return fields.Integer(strict=True, validate=bounds, error_messages=_messages(said), **options)
 
 
 def number(most: float, **options: Unpack[FieldOptions]) -> fields.Float:
     """A number from 0."""
     said = f"must be a number from 0 to {most:g}"
-    return fields.Float(validate=validate.Range(0, most, error=said), error_messages=_said(said), **options)
+    return fields.Float(validate=validate.Range(0, most, error=said), error_messages=_messages(said), **options)
 
 
 def text(**options: Unpack[FieldOptions]) -> fields.String:
@@ -67,7 +67,7 @@ def text(**options: Unpack[FieldOptions]) -> fields.String:
     return fields.String(validate=check_text, **options)
 
 
-def _said(text: str) -> dict[str, Any]:
+def _messages(text: str) -> dict[str, Any]:
     """What is said of a value that is missing or no such thing."""
     return dict.fromkeys(("required", "null", "invalid", "special", "too_large"), text)
 

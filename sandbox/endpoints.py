@@ -7,13 +7,13 @@ from typing import TypeVar
 import orjson
 from flask import Response, request
 
-from sandbox import shapes
+from sandbox import responses
 from sandbox.answers import json_answer
 from sandbox.directory import ORGANIZATION, SERVICE_USER
 from sandbox.errors import GenesysError
 from sandbox.fake_genesys import FakeGenesys
 from sandbox.logins import GRANTS
-from sandbox.tokens import Token, require
+from sandbox.tokens import Token, require_scopes
 
 T = TypeVar("T")
 
@@ -42,36 +42,36 @@ def authorize(genesys: FakeGenesys) -> Response:
 
 def get_me(genesys: FakeGenesys) -> Response:
     """`GET /api/v2/users/me`: whose token it is; a client's has nobody."""
-    if not admit(genesys).is_user:
+    if not authenticate(genesys).is_user:
         raise GenesysError("user.context.required")
     return json_answer({**SERVICE_USER, "organization": ORGANIZATION})
 
 
 def list_webchats(genesys: FakeGenesys) -> Response:
     """`GET /api/v2/conversations/webchat`: the webchats, newest first."""
-    admit(genesys, "conversation:read")
+    authenticate(genesys, "conversation:read")
     active = request.args.get("active", "true").lower() != "false"
     size, number = _count("pageSize", 25), _count("pageNumber", 1)
-    return json_answer(shapes.webchat_page(genesys.state.webchats(active=active), size, number, genesys.options.api))
+    return json_answer(responses.webchat_page(genesys.state.webchats(active=active), size, number, genesys.options.api))
 
 
 def get_conversation(genesys: FakeGenesys, conversation_id: str) -> Response:
     """`GET /api/v2/conversations/{id}`: what verification reads in both flows."""
-    admit(genesys, "conversation:read")
-    return json_answer(shapes.conversation(genesys.state.view(conversation_id), genesys.options.api))
+    authenticate(genesys, "conversation:read")
+    return json_answer(responses.conversation(genesys.state.view(conversation_id), genesys.options.api))
 
 
 def create_session(genesys: FakeGenesys) -> Response:
     """`POST /api/v2/cobrowse/sessions`: a session that is not attached to anything yet."""
-    admit(genesys, "cobrowse:initiate")
-    return json_answer(shapes.created_session(genesys.state.create(read_body(dict))), 201)
+    authenticate(genesys, "cobrowse:initiate")
+    return json_answer(responses.created_session(genesys.state.create(parse_body(dict))), 201)
 
 
 def attach_medium(genesys: FakeGenesys, conversation_id: str) -> Response:
     """`POST /api/v2/conversations/{id}/media`: the session becomes a medium and the customer is invited."""
-    token = admit(genesys, "cobrowse:initiate")
-    require(token, *CHANNEL_SCOPES[genesys.state.conversation(conversation_id).channel])
-    body = read_body(dict)
+    token = authenticate(genesys, "cobrowse:initiate")
+    require_scopes(token, *CHANNEL_SCOPES[genesys.state.conversation(conversation_id).channel])
+    body = parse_body(dict)
     kind, session_id = body.get("type"), body.get("cobrowseSessionId")
     if kind != "cobrowse":
         raise GenesysError("invalid.value", value=str(kind), type="type", allowableValues="cobrowse")
@@ -80,24 +80,24 @@ def attach_medium(genesys: FakeGenesys, conversation_id: str) -> Response:
     lag = partial(genesys.faults.next_visibility_delay, "attach")
     medium, new = genesys.state.attach(conversation_id, session_id, lag)
     genesys.notify(genesys.state.conversation(conversation_id))
-    return json_answer(shapes.attached(medium), 201 if new else 200)
+    return json_answer(responses.attached(medium), 201 if new else 200)
 
 
 def start_cobrowse(genesys: FakeGenesys, conversation_id: str) -> Response:
     """`POST /api/v2/conversations/{id}/cobrowse`: the native flow in one call; a body is neither needed nor read."""
-    admit(genesys, "cobrowse:initiate", permissions=NATIVE_PERMISSIONS)
+    authenticate(genesys, "cobrowse:initiate", permissions=NATIVE_PERMISSIONS)
     session = genesys.state.start(conversation_id, partial(genesys.faults.next_visibility_delay, "cobrowse"))
     genesys.notify(genesys.state.conversation(conversation_id))
-    return json_answer(shapes.started_session(session, genesys.state.conversation(conversation_id).channel))
+    return json_answer(responses.started_session(session, genesys.state.conversation(conversation_id).channel))
 
 
 def disconnect(genesys: FakeGenesys, conversation_id: str, participant_id: str, communication_id: str) -> Response:
     """`PATCH …/communications/{id}`: end a cobrowse; no other change is possible."""
-    admit(genesys, "cobrowse:initiate")
-    if read_body(dict).get("state") != "disconnected":
+    authenticate(genesys, "cobrowse:initiate")
+    if parse_body(dict).get("state") != "disconnected":
         raise GenesysError("communication.state.required")
     conversation = genesys.state.conversation(conversation_id)
-    medium = shapes.medium_of(conversation.media, conversation.id, participant_id, communication_id)
+    medium = responses.medium_of(conversation.media, conversation.id, participant_id, communication_id)
     if medium is None:
         raise GenesysError("not.found")
     genesys.state.disconnect(conversation.id, medium.id)
@@ -106,13 +106,13 @@ def disconnect(genesys: FakeGenesys, conversation_id: str, participant_id: str, 
 
 def set_attributes(genesys: FakeGenesys, conversation_id: str, participant_id: str) -> Response:
     """`PATCH …/participants/{id}/attributes`: the customer's participant data."""
-    admit(genesys, "conversation:read")
-    attributes = read_body(dict).get("attributes")
+    authenticate(genesys, "conversation:read")
+    attributes = parse_body(dict).get("attributes")
     texts = isinstance(attributes, dict) and all(isinstance(value, str) for value in attributes.values())
     if not texts or not isinstance(attributes, dict):
         raise GenesysError("bad.request", details=({"errorCode": "bad.request", "fieldName": "attributes"},))
     conversation = genesys.state.conversation(conversation_id)
-    if participant_id != shapes.derive_id(conversation.id, "customer"):
+    if participant_id != responses.derive_id(conversation.id, "customer"):
         raise GenesysError("not.found")
     genesys.state.set_attributes(conversation.id, attributes)
     return json_answer({})
@@ -120,21 +120,21 @@ def set_attributes(genesys: FakeGenesys, conversation_id: str, participant_id: s
 
 def get_cobrowse(genesys: FakeGenesys, conversation_id: str) -> Response:
     """`GET /api/v2/conversations/cobrowsesessions/{id}`: the cobrowse of a conversation, if there is one."""
-    admit(genesys, "conversation:read")
+    authenticate(genesys, "conversation:read")
     conversation = genesys.state.view(conversation_id)
     if not conversation.media:
         raise GenesysError("not.found")
-    return json_answer(shapes.cobrowse_conversation(conversation))
+    return json_answer(responses.cobrowse_conversation(conversation))
 
 
-def admit(genesys: FakeGenesys, *scopes: str, permissions: str = "") -> Token:
+def authenticate(genesys: FakeGenesys, *scopes: str, permissions: str = "") -> Token:
     """The token that came with this call; GenesysError where it is none, is used up or lacks one of the scopes."""
-    token = genesys.tokens.admit(request.headers.get("Authorization"))
-    require(token, *scopes, permissions=permissions)
+    token = genesys.tokens.authenticate(request.headers.get("Authorization"))
+    require_scopes(token, *scopes, permissions=permissions)
     return token
 
 
-def read_body(kind: type[T]) -> T:
+def parse_body(kind: type[T]) -> T:
     """The body as JSON of this kind, an object or a list; none at all is an empty one."""
     raw = request.get_data()
     if not raw:

@@ -67,7 +67,7 @@ CODES: Mapping[str, _Row] = {
 DEFAULT_CODES: Mapping[int, str] = {CODES[code].status: code for code in reversed(list(CODES))}
 
 
-class Refusal(Exception):
+class Rejection(Exception):
     """A call that is rejected, with its response."""
 
     def answer(self, context_id: str) -> Response:
@@ -75,7 +75,7 @@ class Refusal(Exception):
         raise NotImplementedError
 
 
-class GenesysError(Refusal):
+class GenesysError(Rejection):
     """A rejection by the platform API, as an ErrorBody."""
 
     def __init__(
@@ -93,7 +93,7 @@ class GenesysError(Refusal):
         self.params = params
 
     def answer(self, context_id: str) -> Response:
-        """The ErrorBody, with the message's parameters beside it where it has any."""
+        """The ErrorBody, with the message's parameters if it has any."""
         row = CODES[self.code]
         body = error_body(row.status, self.code, row.message.format(**self.params), context_id, details=self.details)
         if self.params:
@@ -101,7 +101,7 @@ class GenesysError(Refusal):
         return json_answer(body, row.status, self.headers)
 
 
-class OAuthError(Refusal):
+class OAuthError(Rejection):
     """A refusal of the login host, which speaks OAuth and not ErrorBody."""
 
     def __init__(self, status: int, error: str, description: str) -> None:

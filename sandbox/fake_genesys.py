@@ -1,4 +1,4 @@
-"""One Genesys Cloud: its parts, and what a test asks of it and does to it."""
+"""One simulated Genesys Cloud: its parts, and the methods for tests."""
 
 import threading
 import time
@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import replace
 
-from sandbox import shapes
+from sandbox import responses
 from sandbox.calls import Call, Calls
 from sandbox.channels import Channels
 from sandbox.faults import Faults
@@ -111,5 +111,5 @@ class FakeGenesys:
             f"v2.routing.queues.{conversation.queue}.conversations",
             f"v2.users.{conversation.user}.conversations",
         )
-        self.channels.notify(topics, shapes.notification(conversation))
+        self.channels.notify(topics, responses.notification(conversation))
         return conversation

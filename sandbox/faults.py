@@ -7,7 +7,7 @@ from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields
 
-from sandbox.documents import Document, Refused, check_text, number, one_of, read, text, whole
+from sandbox.documents import Document, InvalidDocument, check_text, integer, number, one_of, read, text
 
 OPERATIONS = (
     *("token", "list", "conversation", "create", "attach", "cobrowse", "disconnect", "cobrowsesessions"),
@@ -25,9 +25,9 @@ _LAGGING = ("conversation", "attach", "cobrowse", "any")
 
 @dataclass(frozen=True)
 class Lag:
-    """How long a new medium stays unseen: for so many looks at its conversation, and for so many seconds."""
+    """How long a new medium stays unseen: for `reads` GETs of its conversation, and for `seconds`."""
 
-    looks: int = 0
+    reads: int = 0
     seconds: float = 0.0
 
 
@@ -72,7 +72,7 @@ _AFTER = ("after",)  # kinds that spoil the real answer: by then the call has do
 KINDS: Mapping[str, Schema] = {
     "status": _kind(
         *_BEFORE_OR_AFTER,
-        status=whole(200, 599, required=True),
+        status=integer(200, 599, required=True),
         code=text(),
         message=text(),
         retry_after=fields.Raw(validate=_check_retry_after),
@@ -84,16 +84,16 @@ KINDS: Mapping[str, Schema] = {
     "truncate": _kind(*_AFTER),
     "drip": _kind(*_AFTER, seconds=number(HOUR, required=True), part=one_of(("body", "all"), load_default="body")),
     "wrong_json": _kind(*_AFTER_OR_BEFORE, body=fields.Raw(load_default=list, allow_none=True)),
-    "not_json": _kind(*_AFTER_OR_BEFORE, status=whole(200, 599, load_default=200)),
+    "not_json": _kind(*_AFTER_OR_BEFORE, status=integer(200, 599, load_default=200)),
     "empty": _kind(*_AFTER_OR_BEFORE),
     "wrong_type": _kind(*_AFTER, content_type=text(load_default="text/plain")),
-    "echo": _kind(*_BEFORE_OR_AFTER, status=whole(400, 599, load_default=502)),
+    "echo": _kind(*_BEFORE_OR_AFTER, status=integer(400, 599, load_default=502)),
     "redirect": _kind(
         *_BEFORE_OR_AFTER, location=text(required=True), status=one_of((301, 302, 303, 307, 308), load_default=302)
     ),
-    "huge": _kind(*_AFTER_OR_BEFORE, megabytes=whole(1, 1024, required=True)),
+    "huge": _kind(*_AFTER_OR_BEFORE, megabytes=integer(1, 1024, required=True)),
     "expire_token": _kind(*_BEFORE_OR_AFTER),
-    "lag": _kind(*_AFTER, operation=one_of(_LAGGING, required=True), looks=whole(1, 1000), seconds=number(HOUR)),
+    "lag": _kind(*_AFTER, operation=one_of(_LAGGING, required=True), reads=integer(1, 1000), seconds=number(HOUR)),
 }
 _KIND = Document.from_dict({"kind": one_of(KINDS, required=True)})(unknown=EXCLUDE)
 
@@ -102,16 +102,16 @@ def parse(document: object) -> Fault:
     """The fault that a document asks for.
 
     Raises:
-        Refused: a field is missing or unknown, or its value can't be used; the message names it and what it may be.
+        InvalidDocument: a field is missing, unknown or of a wrong value; the message names it and what it may be.
     """
     kind = read(_KIND, document)["kind"]
     given = read(KINDS[kind], document)
     operation, when, times = given.pop("operation"), given.pop("when"), given.pop("times")
     del given["kind"]
     if kind == "lag" and len(given) != 1:
-        raise Refused("looks: lag needs either looks or seconds")
+        raise InvalidDocument("reads: lag needs either reads or seconds")
     if kind == "expire_token" and operation in _LOGINS and when == "before":
-        raise Refused(f"when: expire_token on {operation} needs after, since no token is presented there")
+        raise InvalidDocument(f"when: expire_token on {operation} needs after, since no token is presented there")
     return Fault(operation, kind, when, None if times == ALWAYS else times, given)
 
 
@@ -150,7 +150,7 @@ class Faults:
         """Ask for a fault in Python, with the fields of the control endpoint.
 
         Raises:
-            Refused: as `parse`.
+            InvalidDocument: as `parse`.
         """
         return self.enqueue(parse({"operation": operation, "kind": kind, **fields}))
 

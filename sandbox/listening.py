@@ -2,11 +2,11 @@
 
 from flask import Response, request
 
-from sandbox import shapes
+from sandbox import responses
 from sandbox.answers import json_answer
 from sandbox.channels import MAX_TOPICS
 from sandbox.directory import QUEUES, USERS
-from sandbox.endpoints import admit, read_body
+from sandbox.endpoints import authenticate, parse_body
 from sandbox.errors import GenesysError
 from sandbox.fake_genesys import FakeGenesys
 from sandbox.streams import PREFIX
@@ -14,16 +14,16 @@ from sandbox.streams import PREFIX
 
 def make_channel(genesys: FakeGenesys) -> Response:
     """`POST /api/v2/notifications/channels`."""
-    admit(genesys)
+    authenticate(genesys)
     channel = genesys.channels.make()
     uri = f"ws://{request.host}{PREFIX}{channel.id}"
-    return json_answer({"id": channel.id, "connectUri": uri, "expires": shapes.stamp(channel.expires)})
+    return json_answer({"id": channel.id, "connectUri": uri, "expires": responses.stamp(channel.expires)})
 
 
 def subscribe(genesys: FakeGenesys, channel_id: str) -> Response:
     """`PUT …/subscriptions`: replaces the channel's topics."""
-    admit(genesys)
-    topics = [one.get("id") for one in read_body(list) if isinstance(one, dict)]
+    authenticate(genesys)
+    topics = [one.get("id") for one in parse_body(list) if isinstance(one, dict)]
     if len(topics) > MAX_TOPICS or not all(isinstance(one, str) for one in topics):
         raise GenesysError("bad.request")
     wrong = [topic for topic in topics if topic in genesys.options.rejected_topics]
@@ -35,7 +35,7 @@ def subscribe(genesys: FakeGenesys, channel_id: str) -> Response:
 
 def list_queues(genesys: FakeGenesys) -> Response:
     """`GET /api/v2/routing/queues`: by name, or all."""
-    admit(genesys)
+    authenticate(genesys)
     name = request.args.get("name", "").strip("*").lower()
     found = [{"id": one, "name": called} for called, one in QUEUES.items() if name in called.lower()]
     return json_answer({"entities": found, "pageNumber": 1, "pageSize": 100, "total": len(found)})
@@ -43,8 +43,8 @@ def list_queues(genesys: FakeGenesys) -> Response:
 
 def search_users(genesys: FakeGenesys) -> Response:
     """`POST /api/v2/users/search`: by exact name or e-mail address."""
-    admit(genesys)
-    wanted = {str(one.get("value")).lower() for one in read_body(dict).get("query", []) if isinstance(one, dict)}
+    authenticate(genesys)
+    wanted = {str(one.get("value")).lower() for one in parse_body(dict).get("query", []) if isinstance(one, dict)}
     found = [
         {"id": one, "name": called, "email": f"{called.lower()}@sandbox.example"}
         for called, one in USERS.items()
@@ -55,15 +55,15 @@ def search_users(genesys: FakeGenesys) -> Response:
 
 def query_details(genesys: FakeGenesys) -> Response:
     """`POST /api/v2/analytics/conversations/details/query`: live conversations of queues and users."""
-    admit(genesys)
-    query = read_body(dict)
+    authenticate(genesys)
+    query = parse_body(dict)
     of = {
         (part.get("dimension"), part.get("value"))
         for one in query.get("segmentFilters", [])
         for part in one.get("predicates", [])
     }
     found = [
-        {"conversationId": one.id, "conversationStart": shapes.stamp(one.started)}
+        {"conversationId": one.id, "conversationStart": responses.stamp(one.started)}
         for one in genesys.state.conversations()
         if one.ended is None and of & {("queueId", one.queue), ("userId", one.user)}
     ]

@@ -5,7 +5,7 @@ from typing import Any
 
 from marshmallow import fields
 
-from sandbox.documents import Document, number, one_of, read, text, whole
+from sandbox.documents import Document, integer, number, one_of, read, text
 from sandbox.faults import OPERATIONS
 
 APIS = ("both", "media", "native")
@@ -61,8 +61,8 @@ class Changeable(Document):
 
     api = one_of(APIS)
     grants = fields.List(text())
-    expires_in = whole(1, YEAR, data_key="expiresIn")
-    rate_limit = whole(1, 1_000_000, data_key="rateLimit", allow_none=True)
+    expires_in = integer(1, YEAR, data_key="expiresIn")
+    rate_limit = integer(1, 1_000_000, data_key="rateLimit", allow_none=True)
     auto_create = fields.Boolean(data_key="autoCreate")
     rejected_topics = fields.List(text(), data_key="rejectedTopics")
     user_required = fields.List(one_of(OPERATIONS), data_key="userRequired")
@@ -70,9 +70,9 @@ class Changeable(Document):
 
 
 def change_options(options: Options, document: object) -> Options:
-    """The options with the document's fields put in.
+    """The options changed by the document's fields.
 
     Raises:
-        Refused: a field is unknown, its value can't be used, or there is none.
+        InvalidDocument: a field is unknown, its value can't be used, or there is none.
     """
     return replace(options, **read(Changeable(), document, empty=False))

@@ -15,9 +15,9 @@ from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
 from sandbox.answers import head
 from sandbox.app import create_app
-from sandbox.breakage import RESET
 from sandbox.fake_genesys import FakeGenesys, random_id
 from sandbox.options import Options
+from sandbox.response_faults import RESET
 from sandbox.streams import PREFIX, serve_stream
 
 BACKLOG = 1024  # connections that wait to be accepted: a load test opens hundreds at once

@@ -47,7 +47,7 @@ class Session:
 
 @dataclass(frozen=True)
 class Medium:
-    """A cobrowse that stands in a conversation, until `ended`; unseen while looks are left or before `seen_from`.
+    """A cobrowse that stands in a conversation, until `ended`; unseen while reads are left or before `seen_from`.
 
     `joined` is when its customer accepted the offer.
     """
@@ -57,7 +57,7 @@ class Medium:
     attached: float
     ended: float | None = None
     joined: float | None = None
-    unseen_looks: int = 0
+    unseen_reads: int = 0
     seen_from: float = 0.0
 
 
@@ -135,7 +135,7 @@ class State:
     def move(
         self, conversation_id: str, customer: str | None = None, agent: str | None = None, transfers: int = 0
     ) -> Conversation:
-        """Put either side's communication into another state; with `transfers` it goes to so many more agents."""
+        """Change the state of either side's communication; `transfers`: how many more agents it is passed to."""
         with self._lock:
             conversation = self.conversation(conversation_id)
             return self._update(
@@ -160,13 +160,13 @@ class State:
         return conversation
 
     def view(self, conversation_id: str) -> Conversation:
-        """The conversation as a caller sees it; a look is used up for each medium that still lags."""
+        """The conversation as a caller sees it; counts as one of the reads of each medium that still lags."""
         now = self._clock()
         with self._lock:
             conversation = self.conversation(conversation_id)
             visible = _visible(conversation, now)
             if len(visible.media) < len(conversation.media):
-                media = tuple(replace(one, unseen_looks=max(0, one.unseen_looks - 1)) for one in conversation.media)
+                media = tuple(replace(one, unseen_reads=max(0, one.unseen_reads - 1)) for one in conversation.media)
                 self._update(conversation, media=media)
             return visible
 
@@ -184,7 +184,7 @@ class State:
         return self._store(Session(self._new_id(), "media", now, now + self._options.session_ttl, settings))
 
     def attach(self, conversation_id: str, session_id: str, lag: Callable[[], Lag]) -> tuple[Medium, bool]:
-        """Put a session into a conversation and invite its customer; whether the medium is new stands beside it.
+        """Attach a session to a conversation and invite its customer: the medium, and whether it is new.
 
         Attaching it once more changes nothing, but the customer is invited once more.
 
@@ -280,7 +280,7 @@ class State:
     def _add_medium(self, conversation: Conversation, session: Session, lag: Lag) -> Medium:
         now = self._clock()
         medium = Medium(
-            self._new_id(), session.id, now, unseen_looks=lag.looks, seen_from=now + lag.seconds if lag.seconds else 0.0
+            self._new_id(), session.id, now, unseen_reads=lag.reads, seen_from=now + lag.seconds if lag.seconds else 0.0
         )
         self._update(conversation, media=(*conversation.media, medium))
         self._sessions[session.id] = replace(session, conversation_id=conversation.id)
@@ -290,7 +290,7 @@ class State:
 def _visible(conversation: Conversation, now: float) -> Conversation:
     """The conversation without the media that still lag."""
     return replace(
-        conversation, media=tuple(one for one in conversation.media if one.unseen_looks <= 0 and now >= one.seen_from)
+        conversation, media=tuple(one for one in conversation.media if one.unseen_reads <= 0 and now >= one.seen_from)
     )
 
 

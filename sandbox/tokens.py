@@ -81,7 +81,7 @@ class Tokens:
             self._tokens.pop(value, None)
             self._revoked.add(value)
 
-    def admit(self, authorization: str | None) -> Token:
+    def authenticate(self, authorization: str | None) -> Token:
         """The token that a call carries, if it is valid for one more call.
 
         Raises:
@@ -124,7 +124,7 @@ class Tokens:
             return token
 
 
-def require(token: Token, *scopes: str, permissions: str = "") -> None:
+def require_scopes(token: Token, *scopes: str, permissions: str = "") -> None:
     """Refuse a token that lacks one of the scopes; `permissions` names the permissions that Genesys would name instead.
 
     Raises:

@@ -82,10 +82,10 @@ class InitiationSchema(StatusAnswerSchema):
 
     action = _text("What was requested.", *get_args(Action))
     idempotencyKey = _text("The key it was sent with.")
-    requestedBy = _text("Who or what requested it.")
-    attempts = _number("How often it was tried.")
+    requestedBy = _text("The person or system that requested it.")
+    attempts = _number("How many attempts it has had.")
     created = _text("ISO 8601: when it was received.")
-    updated = _text("ISO 8601: its last change.")
+    updated = _text("ISO 8601: when it was last updated.")
 
 
 class InitiationsSchema(_OpenSchema):

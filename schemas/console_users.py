@@ -18,7 +18,7 @@ _HASH = re.compile(r"scrypt:\d{1,7}:\d{1,2}:\d{1,2}\.[A-Za-z0-9]{8,64}\.[0-9a-f]
 
 @dataclass(frozen=True, slots=True)
 class ConsoleUser:
-    """A person who may sign in. An operator may also run initiations again and end sessions."""
+    """A person who may sign in. An operator may also retry initiations and end sessions."""
 
     name: str
     role: Role

@@ -1,6 +1,6 @@
 """The flat contract of Architect's data action: what comes in."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, ClassVar, get_args
 
@@ -9,16 +9,8 @@ from marshmallow import RAISE, ValidationError, fields, validate
 
 from cobrowse.model import Channel, StartWhen
 from schemas.input_schema import InputSchema
-from schemas.json_text import read_json
-from schemas.texts import (
-    CHANNELS,
-    SHOWN_LENGTH,
-    conversation_id_in,
-    input_named_by,
-    label_in,
-    medium_in,
-    placeholder_in,
-)
+from schemas.json_text import parse_json
+from schemas.texts import CHANNELS, SHOWN_LENGTH, conversation_id_in, input_name, label_in, medium_in, placeholder_in
 
 SETTINGS_BYTES = 4_096
 IDEMPOTENCY_KEY = (
@@ -29,7 +21,7 @@ IDEMPOTENCY_KEY = (
 KEY_FORM = {"maxLength": 255, "pattern": r"^[\x20-\x7e]*$"}
 
 
-def describe(text: str, **more: object) -> dict[str, object]:
+def field_metadata(text: str, **more: object) -> dict[str, object]:
     """A field's metadata: its description in the API reference and the data action's contract; `more`: JSON Schema."""
     return {"description": text, **more}
 
@@ -37,12 +29,12 @@ def describe(text: str, **more: object) -> dict[str, object]:
 class ConversationIdField(fields.Field[str]):
     """A conversation's id, however it is written."""
 
-    def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
+    def _deserialize(self, value: Any, attr: str | None, *_: Any, **__: Any) -> str:
         found = conversation_id_in(value) if isinstance(value, str) else ""
         if found:
             return found
         if placeholder := placeholder_in(value):
-            name = input_named_by(placeholder)
+            name = input_name(placeholder, attr or "conversationId")
             raise ValidationError(f"The data action's input {name} was not set; {value[:SHOWN_LENGTH]!r} came.")
         raise ValidationError(f"Must be a UUID; {_describe_value(value)} came.")
 
@@ -74,7 +66,7 @@ class JsonObjectField(fields.Field[Mapping[str, Any]]):
         if len(raw) > SETTINGS_BYTES:
             raise ValidationError(f"Must be at most {SETTINGS_BYTES} bytes.")
         try:
-            loaded = read_json(raw)
+            loaded = parse_json(raw)
         except orjson.JSONDecodeError:
             raise ValidationError("Must be a string that holds a JSON object; this is not JSON.") from None
         if not isinstance(loaded, dict):
@@ -87,7 +79,7 @@ class JsonObjectField(fields.Field[Mapping[str, Any]]):
         return loaded
 
 
-class WordField(fields.String):
+class LowercaseField(fields.String):
     """One of a few words, in any case."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
@@ -95,7 +87,26 @@ class WordField(fields.String):
 
 
 # A field that is true or false, also as a text or a number.
-switch = partial(fields.Boolean, error_messages={"invalid": "Must be true or false."})
+boolean_field = partial(fields.Boolean, error_messages={"invalid": "Must be true or false; {input!r:.60} came."})
+
+
+class KeyField(fields.String):
+    """A key, which a template without quotes around it makes a number; its form is checked where a header's is."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            raise ValidationError(f"Must be a text; {_describe_value(value)} came.")
+        return str(value)
+
+
+def inputs_in(data: Any, is_unset: Callable[[str, object], bool]) -> dict[str, Any]:
+    """What is set of a data action's body, without the blanks around its texts. ValidationError if it is no object."""
+    if isinstance(data, str):
+        raise ValidationError("Must be one JSON object; a JSON string came: leave out the quotes around the template.")
+    if not isinstance(data, Mapping):
+        raise ValidationError(f"Must be one JSON object; {_describe_value(data)} came.")
+    inputs = {key: value.strip() if isinstance(value, str) else value for key, value in data.items()}
+    return {key: value for key, value in inputs.items() if not is_unset(key, value)}
 
 
 class StartRequestSchema(InputSchema):
@@ -110,19 +121,21 @@ class StartRequestSchema(InputSchema):
 
     conversation_id = ConversationIdField(
         data_key="conversationId",
-        metadata=describe("The conversation that gets the cobrowse session: its UUID. Required unless latest is true."),
+        metadata=field_metadata(
+            "The conversation that gets the cobrowse session: its UUID. Required unless latest is true."
+        ),
     )
     channel = ChannelField(
         load_default=None,
-        metadata=describe(
+        metadata=field_metadata(
             "webchat, voice or message, or Genesys's own word in any case (CHAT, CALL, WEBMESSAGING): chooses the "
             "scope of the token that is requested. Naming it saves a call: if it is empty, all scopes are requested, "
             "and the media flow checks the conversation first."
         ),
     )
-    latest = switch(
+    latest = boolean_field(
         load_default=False,
-        metadata=describe(
+        metadata=field_metadata(
             "true takes the newest active webchat instead of a conversationId. Refused unless the service has "
             "ALLOW_LATEST=true, since it can pick another customer's conversation."
         ),
@@ -130,29 +143,31 @@ class StartRequestSchema(InputSchema):
     requested_by = LabelField(
         data_key="requestedBy",
         load_default="",
-        metadata=describe("The person or system that requests the session, for the record: cut to 200 characters."),
+        metadata=field_metadata(
+            "The person or system that requests the session, for the record: cut to 200 characters."
+        ),
     )
-    start_when = WordField(
+    start_when = LowercaseField(
         data_key="startWhen",
         load_default="customer_connected",
-        validate=validate.OneOf(get_args(StartWhen), error="Must be one of {choices}."),
-        metadata=describe(
+        validate=validate.OneOf(get_args(StartWhen), error="Must be one of {choices}; {input!r:.60} came."),
+        metadata=field_metadata(
             "customer_connected (the default), or agent_connected: nothing is started before an agent has answered, "
             "and the answer is agent_not_connected until then."
         ),
     )
-    participant_data = switch(
+    participant_data = boolean_field(
         data_key="participantData",
         load_default=None,
-        metadata=describe(
+        metadata=field_metadata(
             "true writes the session's links, code and id into the customer's participant data, where agents' scripts "
             "and flows read them; one call more. Empty: as the service's PARTICIPANT_DATA says."
         ),
     )
-    dry_run = switch(
+    dry_run = boolean_field(
         data_key="dryRun",
         load_default=False,
-        metadata=describe(
+        metadata=field_metadata(
             "true says what would happen (would_start, already_active, or the error) and does nothing: no invitation, "
             "no session, no key used."
         ),
@@ -160,24 +175,23 @@ class StartRequestSchema(InputSchema):
     session_settings = JsonObjectField(
         data_key="sessionSettings",
         load_default=dict,
-        metadata=describe(
+        metadata=field_metadata(
             "A string that holds a JSON object of up to 4096 bytes: what the session is created with. A data action "
             "can't send objects."
         ),
     )
-    idempotency_key = fields.String(
+    idempotency_key = KeyField(
         data_key="idempotencyKey",
         load_default="",
-        error_messages={"invalid": "Must be a text."},
-        metadata=describe(f"The same as the header Idempotency-Key, which wins. {IDEMPOTENCY_KEY}", **KEY_FORM),
+        metadata=field_metadata(f"The same as the header Idempotency-Key, which wins. {IDEMPOTENCY_KEY}", **KEY_FORM),
     )
 
     def prepare(self, data: Any) -> Mapping[str, Any]:
         """What is set."""
-        if not isinstance(data, Mapping):
-            raise ValidationError("Must be one JSON object.")
-        inputs = {key: value for key, value in data.items() if not _is_unset(key, value)}
-        if _says_latest(inputs.get("latest")) and placeholder_in(inputs.get("conversationId")):
+        inputs = inputs_in(data, _is_unset)
+        latest = inputs.get("latest")
+        is_latest = isinstance(latest, (str, bool, int)) and latest in fields.Boolean.truthy
+        if is_latest and placeholder_in(inputs.get("conversationId")):
             del inputs["conversationId"]
         return inputs
 
@@ -191,15 +205,7 @@ class StartRequestSchema(InputSchema):
 
 def _is_unset(key: str, value: object) -> bool:
     # The id's own placeholder is kept: where an id is needed, the error names it.
-    return (
-        value is None
-        or (isinstance(value, str) and not value.strip())
-        or (key != "conversationId" and bool(placeholder_in(value)))
-    )
-
-
-def _says_latest(value: object) -> bool:
-    return isinstance(value, (str, bool, int)) and value in fields.Boolean.truthy
+    return value is None or value == "" or (key != "conversationId" and bool(placeholder_in(value)))
 
 
 def _describe_value(value: object) -> str:

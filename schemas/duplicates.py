@@ -7,7 +7,7 @@ from functools import cache
 from cobrowse.errors import InvalidRequest
 
 
-def check_names(body: bytes, names: Collection[str]) -> None:
+def check_duplicate_names(body: bytes, names: Collection[str]) -> None:
     """Raise InvalidRequest if an object of this JSON document has one of these names twice.
 
     The document is parsed a second time only where a name may be there twice: it is so in the bytes, or may be written

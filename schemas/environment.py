@@ -24,7 +24,7 @@ def _identity(value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What a setting's field tells besides its name, its type and its default.
+    """A setting's metadata: all but its name, type and default.
 
     `checks` are passed over where the value is empty. `normalise` makes of a valid value what is meant by it. `example`
     is a value to show where the default is empty, `section` the heading that begins with this setting. `essential`:

@@ -86,7 +86,7 @@ class TokenSchema(GenesysSchema):
 
 
 class UserTokenSchema(TokenSchema):
-    """POST /oauth/token for a user. Without a refresh token the one before stays in force (RFC 6749, 6)."""
+    """POST /oauth/token for a user. Without a refresh token the previous one stays valid (RFC 6749, 6)."""
 
     refresh_token = TextField()
 
@@ -110,7 +110,7 @@ class CreatedSessionSchema(GenesysSchema):
 
 
 class AttachedMediaSchema(GenesysSchema):
-    """POST /api/v2/conversations/{id}/media. What is unknown stays empty: the invitation is out by then."""
+    """POST /api/v2/conversations/{id}/media. A field that is missing stays empty: the customer is invited already."""
 
     id = TextField()
     state = TextField()
@@ -147,6 +147,9 @@ class ConversationSchema(GenesysSchema):
         messages=PartsField(_MEDIUM),
         emails=PartsField(_MEDIUM),
         callbacks=PartsField(_MEDIUM),
+        videos=PartsField(_MEDIUM),
+        internalMessages=PartsField(_MEDIUM),
+        socialExpressions=PartsField(_MEDIUM),
         cobrowsesessions=PartsField(_COBROWSE, decides=True),
     )
 

@@ -9,7 +9,7 @@ from cobrowse.clock import parse_time
 from schemas.genesys import GenesysSchema, PartsField, TextField, text_of
 
 
-class MomentField(fields.Field[datetime | None]):
+class IsoTimeField(fields.Field[datetime | None]):
     """A time in ISO 8601; what is none counts as not given."""
 
     def deserialize(self, value: Any, *_: Any, **__: Any) -> datetime | None:
@@ -18,7 +18,7 @@ class MomentField(fields.Field[datetime | None]):
 
 
 class _TopicsField(PartsField):
-    """Topics: beside their texts the permissions that a rejected one lacks."""
+    """Topics: their texts, and the permissions that a rejected one lacks."""
 
     def deserialize(self, value: Any, *_: Any, **__: Any) -> list[dict[str, Any]]:
         """Each topic's texts, and its missing permissions as a list of texts."""
@@ -35,7 +35,7 @@ class ChannelSchema(GenesysSchema):
 
     id = TextField(required=True)
     connectUri = TextField(required=True)
-    expires = MomentField()
+    expires = IsoTimeField()
 
 
 class SubscriptionsSchema(GenesysSchema):

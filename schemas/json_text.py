@@ -1,6 +1,7 @@
-"""JSON as senders really write it: with a byte order mark, a charset, texts cut between the two halves of an emoji."""
+"""JSON as senders really write it: with a byte order mark, a charset, texts cut in the middle of a letter."""
 
 import re
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 
 import orjson
 
@@ -17,17 +18,18 @@ _HIGH, _LOW = rb"[dD][89abAB][0-9a-fA-F]{2}", rb"[dD][c-fC-F][0-9a-fA-F]{2}"
 _ESCAPES = re.compile(rb"\\(?:u" + _HIGH + rb"\\u" + _LOW + rb"|(u" + _HIGH + rb"|u" + _LOW + rb")|.)", re.DOTALL)
 
 
-def read_json(text: bytes) -> object:
-    """The value of a JSON text in UTF-8. Half a surrogate pair reads as U+FFFD. Raises orjson.JSONDecodeError.
+def parse_json(text: bytes) -> object:
+    """The value of a JSON text in UTF-8. Half a letter reads as U+FFFD. Raises orjson.JSONDecodeError.
 
-    Half a pair can be neither stored nor sent on, and occurs in fields that are not read; the rest of such a text is
-    as it should be, so it is not refused.
+    Half a surrogate pair, or a few of a letter's bytes, can be neither stored nor sent on, and occur in fields that are
+    not read; the rest of such a text is as it should be, so it is not refused.
     """
     text = text.removeprefix(_MARK)
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
-        repaired = _ESCAPES.sub(lambda found: rb"\ufffd" if found[1] else found[0], text)
+        whole_letters = text.decode("utf-8", "replace").encode()
+        repaired = _ESCAPES.sub(lambda found: rb"\ufffd" if found[1] else found[0], whole_letters)
         if repaired == text:
             raise
         return orjson.loads(repaired)
@@ -36,10 +38,14 @@ def read_json(text: bytes) -> object:
 def charset_of(content_type: str) -> str:
     """The charset that a Content-Type names, "utf-8" if it names none. UnsupportedType if JSON can't be in it."""
     parameters = [part.strip().lower() for part in content_type.split(";")[1:]]
-    charsets = [part.removeprefix("charset=").strip("\"' ") for part in parameters if part.startswith("charset=")]
+    named = [part.removeprefix("charset=").strip("\"' ") for part in parameters if part.startswith("charset=")]
+    charsets = list(filter(None, named))
     for charset in charsets:
         if charset not in _UTF_8 | _LATIN_1:
-            raise UnsupportedType(f"the charset is {charset[:40]!r}; JSON is UTF-8")
+            raise UnsupportedType(
+                f"the charset is {charset[:40]!r}; JSON is UTF-8",
+                hint="Send the JSON in UTF-8, as Content-Type: application/json.",
+            )
     return charsets[0] if charsets else "utf-8"
 
 
@@ -49,8 +55,10 @@ def parse_body(body: bytes, charset: str = "utf-8") -> object:
         raise MalformedRequest("the body is empty")
     if charset in _LATIN_1 and not _is_utf_8(body):
         body = body.decode("cp1252" if charset == "windows-1252" else "latin-1", "replace").encode()
+    if b"\0" in body[:2] or body[:2] in (BOM_UTF16_LE, BOM_UTF16_BE):
+        raise MalformedRequest("the body is in UTF-16 or UTF-32; JSON is UTF-8")
     try:
-        return read_json(body)
+        return parse_json(body)
     except orjson.JSONDecodeError as error:
         raise MalformedRequest(
             f"the body is not JSON: {error.msg} at line {error.lineno} column {error.colno}"

@@ -6,7 +6,16 @@ from typing import Any, ClassVar
 
 from marshmallow import RAISE, ValidationError, fields, validate
 
-from schemas.data_action import IDEMPOTENCY_KEY, KEY_FORM, ConversationIdField, LabelField, describe, switch
+from schemas.data_action import (
+    IDEMPOTENCY_KEY,
+    KEY_FORM,
+    ConversationIdField,
+    KeyField,
+    LabelField,
+    boolean_field,
+    field_metadata,
+    inputs_in,
+)
 from schemas.input_schema import InputSchema
 from schemas.texts import placeholder_in
 
@@ -21,9 +30,7 @@ class _OptionalInputsSchema(InputSchema):
 
     def prepare(self, data: Any) -> Mapping[str, Any]:
         """What is set."""
-        if not isinstance(data, Mapping):
-            raise ValidationError("Must be one JSON object.")
-        return {key: value for key, value in data.items() if value not in (None, "") and not placeholder_in(value)}
+        return inputs_in(data, lambda _, value: value is None or value == "" or bool(placeholder_in(value)))
 
 
 class StatusRequestSchema(_OptionalInputsSchema):
@@ -33,21 +40,23 @@ class StatusRequestSchema(_OptionalInputsSchema):
         data_key="initiationId",
         load_default="",
         validate=validate.Length(max=100),
-        metadata=describe(f"The initiationId of an answer. {_WHICH}"),
+        metadata=field_metadata(f"The initiationId of an answer. {_WHICH}"),
     )
-    idempotency_key = fields.String(
+    idempotency_key = KeyField(
         data_key="idempotencyKey",
         load_default="",
-        metadata=describe(f"The key that the start was sent with. {_WHICH}", **KEY_FORM),
+        metadata=field_metadata(f"The key that the start was sent with. {_WHICH}", **KEY_FORM),
     )
     conversation_id = ConversationIdField(
         data_key="conversationId",
         load_default="",
-        metadata=describe(f"The conversation: the newest that this credential started in it. {_WHICH}"),
+        metadata=field_metadata(f"The conversation: the newest that this credential started in it. {_WHICH}"),
     )
-    live = switch(
+    live = boolean_field(
         load_default=False,
-        metadata=describe("true checks the conversation too, by one call: who is in the session, and since when."),
+        metadata=field_metadata(
+            "true checks the conversation too, by one call: who is in the session, and since when."
+        ),
     )
 
     def check(self, loaded: Mapping[str, Any]) -> None:
@@ -63,22 +72,22 @@ class EndRequestSchema(_OptionalInputsSchema):
         data_key="initiationId",
         load_default="",
         validate=validate.Length(max=100),
-        metadata=describe("The initiation whose session is to end; of this credential's own."),
+        metadata=field_metadata("The initiation whose session is to end; of this credential's own."),
     )
     conversation_id = ConversationIdField(
         data_key="conversationId",
         load_default="",
-        metadata=describe("Or the conversation: every live cobrowse session in it ends."),
+        metadata=field_metadata("Or the conversation: every live cobrowse session in it ends."),
     )
     requested_by = LabelField(
         data_key="requestedBy",
         load_default="",
-        metadata=describe("The person or system that requests the end, for the record: cut to 200 characters."),
+        metadata=field_metadata("The person or system that requests the end, for the record: cut to 200 characters."),
     )
-    idempotency_key = fields.String(
+    idempotency_key = KeyField(
         data_key="idempotencyKey",
         load_default="",
-        metadata=describe(f"The same as the header Idempotency-Key, which wins. {IDEMPOTENCY_KEY}", **KEY_FORM),
+        metadata=field_metadata(f"The same as the header Idempotency-Key, which wins. {IDEMPOTENCY_KEY}", **KEY_FORM),
     )
 
     def check(self, loaded: Mapping[str, Any]) -> None:
@@ -96,33 +105,35 @@ class InitiationsQuerySchema(InputSchema):
     conversation_id = ConversationIdField(
         data_key="conversationId",
         load_default=None,
-        metadata=describe("The conversation. One of conversationId, idempotencyKey and correlationId is required."),
+        metadata=field_metadata(
+            "The conversation. One of conversationId, idempotencyKey and correlationId is required."
+        ),
     )
     idempotency_key = fields.String(
         data_key="idempotencyKey",
         load_default=None,
         validate=validate.Length(1, 255),
-        metadata=describe("The key that it was sent with."),
+        metadata=field_metadata("The key that it was sent with."),
     )
     correlation_id = fields.String(
         data_key="correlationId",
         load_default=None,
         validate=validate.Length(1, 128),
-        metadata=describe("The correlation id that it was sent with, or got."),
+        metadata=field_metadata("The correlation id that it was sent with, or got."),
     )
     since = fields.AwareDateTime(
         load_default=None,
         default_timezone=UTC,
         error_messages={"invalid": "Must be a time in ISO 8601, such as 2026-11-27T09:30:00Z."},
-        metadata=describe("ISO 8601: only what was received then or later."),
+        metadata=field_metadata("ISO 8601: only what was received then or later."),
     )
     cursor = fields.Integer(
         load_default=None,
         validate=validate.Range(1, 2**63 - 1),
-        metadata=describe("The nextCursor of the page before."),
+        metadata=field_metadata("The nextCursor of the page before."),
     )
     limit = fields.Integer(
-        load_default=25, validate=validate.Range(1, 100), metadata=describe("Initiations a page, 1 to 100.")
+        load_default=25, validate=validate.Range(1, 100), metadata=field_metadata("Initiations a page, 1 to 100.")
     )
 
     def check(self, loaded: Mapping[str, Any]) -> None:

@@ -10,8 +10,8 @@ LABEL_LENGTH = 200
 SHOWN_LENGTH = 60
 
 # How senders write a variable in a template; left like this, it was never filled in. In their order: Architect's
-# Velocity (also without braces, and its macros), Zendesk's Liquid, Salesforce, EventBridge's input transformer. The
-# last one only as the whole value, since a label may well end in <ada@example.com>.
+# Velocity (also without braces, and its macros), Zendesk's Liquid, Salesforce, EventBridge's input transformer, and the
+# words for no value. The last two only as the whole value, since a label may well end in <ada@example.com>.
 _PLACEHOLDER = re.compile(
     r"\$!?(?:esc|encoding|urlTool|math)\.\w+\([^)]{0,200}\)?"
     r"|\$!?\{[^}]{0,200}\}?"
@@ -19,6 +19,7 @@ _PLACEHOLDER = re.compile(
     r"|\{\{[^}]{0,200}\}\}|\{%[^%]{0,200}%\}"
     r"|\{![^}]{1,200}\}"
     r"|\A\s*<[$.\w]{1,200}>\s*\Z"
+    r"|\A\s*(?:NOT_SET|null|undefined|None)\s*\Z"
 )
 _INPUT = re.compile(r"\$!?\{?(?:input\.)?([A-Za-z][A-Za-z0-9_.-]{0,79})\}?")
 
@@ -53,13 +54,18 @@ _NAMES = ("display_value", "displayValue", "name", "Name", "label", "email", "va
 
 
 def placeholder_in(value: object) -> str:
-    """The first unfilled template variable in this text; "" if there is none."""
+    """The first unfilled template variable in this text, or the word that it is for no value; "" if it is neither."""
     found = _PLACEHOLDER.search(value) if isinstance(value, str) else None
     return found[0].strip() if found else ""
 
 
-def input_named_by(placeholder: str) -> str:
-    """The name of the data-action input that a placeholder stands for, without the macro around it."""
+def input_name(placeholder: str, field: str) -> str:
+    """The name of the data-action input that a placeholder stands for, without the macro around it.
+
+    A word for no value names none; it is known by the `field` that it came in.
+    """
+    if placeholder.isidentifier():
+        return field
     inner = placeholder.partition("(")[2] or placeholder
     found = _INPUT.search(inner)
     return found[1] if found else placeholder[:SHOWN_LENGTH]

@@ -10,7 +10,7 @@ from schemas.input_schema import InputSchema
 
 
 def load(schema: InputSchema, body: object) -> dict[str, Any]:
-    """What the schema makes of a parsed body. InvalidRequest names each wrong field, and beside an unknown one all."""
+    """Load a parsed body. InvalidRequest names each wrong field, and for an unknown one all that there are."""
     try:
         return schema.load(body)
     except ValidationError as error:

@@ -1,6 +1,6 @@
 """The service's settings: a table of all of them, and the only reader of the environment."""
 
-from settings.loading import ENVIRONMENT, SettingsError, load_auth, load_settings
+from settings.loading import ENVIRONMENT, SettingsError, explained_in, load_auth, load_settings
 from settings.table import Settings
 
-__all__ = ["ENVIRONMENT", "Settings", "SettingsError", "load_auth", "load_settings"]
+__all__ = ["ENVIRONMENT", "Settings", "SettingsError", "explained_in", "load_auth", "load_settings"]

@@ -26,9 +26,12 @@ def find_conflicts(settings: Settings) -> Iterator[tuple[str, str]]:
     if settings.outcome_webhook_url and not settings.outcome_webhook_secret:
         yield "OUTCOME_WEBHOOK_SECRET", "required with OUTCOME_WEBHOOK_URL; the receiver checks signatures with it"
     if settings.console_password and settings.console_users:
-        yield "CONSOLE_USERS", "set beside CONSOLE_PASSWORD, which would let anybody with it in; remove one of them"
+        yield (
+            "CONSOLE_USERS",
+            "set together with CONSOLE_PASSWORD, which admits anyone who knows it; remove one of them",
+        )
     if settings.console_oidc_issuer:
-        yield from _oidc_faults(settings)
+        yield from _oidc_errors(settings)
     required, remedy = _required_names(settings)
     for name in required:
         if not getattr(settings, name.lower()):
@@ -46,16 +49,19 @@ def _required_names(settings: Settings) -> tuple[tuple[str, ...], str]:
     return ("GENESYS_CLIENT_ID", "GENESYS_CLIENT_SECRET"), "copy it from your Genesys OAuth client (client credentials)"
 
 
-def _oidc_faults(settings: Settings) -> Iterator[tuple[str, str]]:
-    """What CONSOLE_OIDC_ISSUER needs besides."""
+def _oidc_errors(settings: Settings) -> Iterator[tuple[str, str]]:
+    """The errors of CONSOLE_OIDC_ISSUER's other settings."""
     for name, remedy in _OIDC.items():
         if not getattr(settings, name.lower()):
             yield name, f"required with CONSOLE_OIDC_ISSUER; {remedy}"
     public = http_url(settings.public_base_url)
     if public is not None and is_in_the_clear(public):
-        yield "PUBLIC_BASE_URL", "must be https with CONSOLE_OIDC_ISSUER, since people come back there with a code"
+        yield (
+            "PUBLIC_BASE_URL",
+            "must be https with CONSOLE_OIDC_ISSUER, since the provider redirects there with a code",
+        )
     if not settings.console_oidc_operators and not settings.console_oidc_viewers:
         yield (
             "CONSOLE_OIDC_OPERATORS",
-            "required with CONSOLE_OIDC_ISSUER, or CONSOLE_OIDC_VIEWERS; else nobody gets in",
+            "required with CONSOLE_OIDC_ISSUER, or CONSOLE_OIDC_VIEWERS; otherwise nobody can sign in",
         )

@@ -1,14 +1,15 @@
 """Reads the settings from the environment, and who may call. All errors are reported at once, secrets masked."""
 
 import os
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from cobrowse.clock import Clock
 from integrations.secret_files import Variables
 from integrations.senders.auth.credentials import ApiKeys
 from integrations.senders.rate_limit import RateLimiter
-from integrations.senders.registry import Senders, SendersFileError, load_senders, retention_faults
+from integrations.senders.registry import Senders, SendersFileError, load_senders, retention_errors
 from schemas.environment import read
 from settings.conflicts import find_conflicts
 from settings.table import Settings
@@ -23,6 +24,13 @@ class SettingsError(Exception):
     def __init__(self, errors: list[str]) -> None:
         super().__init__("\n".join(errors))
         self.errors = errors
+
+
+def explained_in(errors: Iterable[str]) -> str:
+    """Where it is explained what may stand in place of these errors: of variables, of the senders file, or of both."""
+    of_variables = {bool(re.match(r"[A-Z][A-Z0-9_]+\b", error)) for error in errors}
+    pages = {True: ".env.example explains each variable", False: "senders.example.toml explains each key of the file"}
+    return "; ".join(pages[is_variable] for is_variable in pages if is_variable in of_variables)
 
 
 def load_settings(environ: Mapping[str, str] = ENVIRONMENT, *, only: Sequence[str] = ()) -> Settings:
@@ -47,7 +55,7 @@ def load_settings(environ: Mapping[str, str] = ENVIRONMENT, *, only: Sequence[st
 def load_auth(
     settings: Settings, clock: Clock, environ: Mapping[str, str] = ENVIRONMENT, senders_text: str | None = None
 ) -> tuple[ApiKeys, Senders, RateLimiter]:
-    """Who may call, and how often. SettingsError with every fault of the API keys and of the senders file.
+    """Who may call, and how often. SettingsError with every error of the API keys and of the senders file.
 
     `senders_text` is the senders file's text where it was read before.
     """
@@ -68,7 +76,7 @@ def load_auth(
                 max_body_bytes=settings.max_body_bytes,
                 participant_data=settings.participant_data,
             )
-            errors += retention_faults(senders, settings.ledger_retention_seconds)
+            errors += retention_errors(senders, settings.ledger_retention_seconds)
     except SendersFileError as error:
         errors += error.errors
     try:

@@ -46,12 +46,12 @@ class Settings(GenesysSettings):
     console_users: tuple[Secret, ...] = setting(
         (),
         "Named users of the console instead of one password, `name:role:hash` with commas; role `viewer` or `operator` "
-        "(may run again and end sessions). Make one: `cobrowse-bridge console-user NAME`",
+        "(may retry initiations and end sessions). Make one: `cobrowse-bridge console-user NAME`",
         parse_users,
     )
     console_oidc_issuer: str = setting(
         "",
-        "An OpenID Connect provider that people sign in to the console at, beside passwords or without; needs "
+        "An OpenID Connect provider for signing in to the console, with or without passwords; needs "
         "`PUBLIC_BASE_URL`, whose `/console/sign-in/callback` is the redirect URI "
         "(docs/operations.md#single-sign-on).",
         safe_url,
@@ -63,7 +63,7 @@ class Settings(GenesysSettings):
     )
     console_oidc_scope: str = setting(
         "openid,profile,email",
-        "The scopes asked for, with commas or blanks; some providers give groups for a scope of their own only.",
+        "The scopes to request, with commas or blanks; some providers give groups for a scope of their own only.",
     )
     console_oidc_claim: str = setting(
         "roles", "The claim of the ID token, a text or a list, that says who may what: `roles`, `groups`, `email`."
@@ -146,7 +146,7 @@ class Settings(GenesysSettings):
     outcome_webhook_url: Secret = setting(
         Secret(),
         "Where each outcome is sent to, signed as Standard Webhooks has it; http for loopback only "
-        "(docs/lifecycle.md#tell).",
+        "(docs/lifecycle.md#outcome-callbacks).",
         receiver_url,
         section="Outcome callbacks",
         example="https://crm.example.com/cobrowse-outcomes",

@@ -69,7 +69,7 @@ class Watch:
         self.taint(*witnesses.secrets(settings, environ))
         for aside in initiate.observers:
             aside._observers += (self.traces,)
-            aside._watchers += (self.traces,)
+            aside._request_observers += (self.traces,)
 
     @cached_property
     def traces(self):

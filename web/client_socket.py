@@ -44,7 +44,7 @@ class ClientSocket:
         self._ends = monotonic() + READ_SECONDS
 
     def recv(self, size: int) -> bytes:
-        """The next bytes; none if the client has closed its end, or has asked for nothing until the time was over.
+        """The next bytes; none if the client has closed its end, or sent nothing until the time was over.
 
         Raises:
             RequestTimeout: What it has begun to send was not there in time.
@@ -53,7 +53,7 @@ class ClientSocket:
         try:
             data: bytes = self.wrapped.recv(size)
         except cancel_wait_ex:
-            data = self.wrapped.recv(size)  # it was let go meanwhile: what has come, or nothing
+            data = self.wrapped.recv(size)  # `let_go` was called meanwhile: what has come, or nothing
         finally:
             self.waits_until = inf
         if self.idle_since == inf:

@@ -5,7 +5,7 @@ from typing import Any
 from flask import Request
 
 from cobrowse.errors import InvalidRequest
-from schemas.duplicates import check_names
+from schemas.duplicates import check_duplicate_names
 from schemas.input_schema import InputSchema
 from schemas.json_text import charset_of, parse_body
 from schemas.validation_errors import load
@@ -16,17 +16,17 @@ from web.responses import ResponseMode
 BODY_BYTES = 65_536
 
 
-def read(request: Request, schema: InputSchema) -> dict[str, Any]:
+def parse(request: Request, schema: InputSchema) -> dict[str, Any]:
     """The fields of the body. Raises InvalidRequest with every wrong one, or why there is no body to read."""
-    request_parsing.json_type(request)
+    request_parsing.require_json(request)
     charset = charset_of(request.content_type or "")
-    raw = request_parsing.raw_body(request, BODY_BYTES)
+    raw = request_parsing.read_body(request, BODY_BYTES)
     payload = load(schema, parse_body(raw, charset))
-    check_names(raw, schema.names)
+    check_duplicate_names(raw, schema.names)
     return payload
 
 
-def key(request: Request, payload: dict[str, Any]) -> str:
+def parse_key(request: Request, payload: dict[str, Any]) -> str:
     """The caller's key, from its header or the body's field, which is taken out.
 
     Raises MalformedKey; InvalidRequest if the two differ.
@@ -38,6 +38,6 @@ def key(request: Request, payload: dict[str, Any]) -> str:
     return in_header or in_body
 
 
-def mode(request: Request) -> ResponseMode:
+def response_mode(request: Request) -> ResponseMode:
     """How failures reach this caller: in the body only, unless it prefers the real status."""
     return ResponseMode(always_200=not request_parsing.prefers_real_status(request.headers))

@@ -46,10 +46,10 @@ class DataActions:
         request = request_parsing.current_request()
         correlation_id = str(g.correlation_id)
         credential = self.identify(request.headers)
-        payload = data_action_body.read(request, _REQUEST)
-        key = data_action_body.key(request, payload)
+        payload = data_action_body.parse(request, _REQUEST)
+        key = data_action_body.parse_key(request, payload)
         dry_run, participant_data = payload.pop("dry_run"), payload["participant_data"]
-        mode = data_action_body.mode(request)
+        mode = data_action_body.response_mode(request)
         if payload["latest"] and not self.allow_latest:
             error = LatestNotAllowed("latest: the service does not allow it")
             return responses.respond([responses.rejection_outcome(error, correlation_id)], mode)

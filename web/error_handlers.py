@@ -47,7 +47,7 @@ HEADERS = {
 _HEADERS = tuple((name.lower(), name, value) for name, value in HEADERS.items())
 
 
-def refuse_other_spellings(target: str, path: str) -> None:
+def reject_noncanonical_path(target: str, path: str) -> None:
     """Raise UnknownPath unless the path came as it is routed: a proxy that closes a path must not be got round.
 
     `target` is the request's, `path` what the server made of it. No path of ours needs a percent sign, a double slash
@@ -71,7 +71,7 @@ def with_default_headers(application: "WSGIApplication") -> "WSGIApplication":
 
 
 def register_error_handlers(app: Flask, new_id: Callable[[], str]) -> None:
-    """Put the edge around an app."""
+    """Register the hooks and error handlers on an app."""
     # Werkzeug would redirect other spellings of a path, to whatever host the Host header names.
     app.url_map.merge_slashes = False
     app.wsgi_app = with_default_headers(app.wsgi_app)  # type: ignore[method-assign, assignment]  # Flask's own way to do so
@@ -83,13 +83,13 @@ def register_error_handlers(app: Flask, new_id: Callable[[], str]) -> None:
         path: str = asked.environ["PATH_INFO"]
         target: str = asked.environ.get("RAW_URI", path)
         found = request_parsing.correlation_id(asked.headers, new_id)
-        request_parsing.current_notes().correlation_id = found
+        request_parsing.current_globals().correlation_id = found
         structlog.contextvars.bind_contextvars(correlation_id=found)
-        refuse_other_spellings(target, path)
+        reject_noncanonical_path(target, path)
 
     @app.after_request
     def echo(response: Response) -> Response:
-        response.headers["ININ-Correlation-Id"] = request_parsing.current_notes().get("correlation_id", "")
+        response.headers["ININ-Correlation-Id"] = request_parsing.current_globals().get("correlation_id", "")
         return response
 
     @app.teardown_request
@@ -102,7 +102,7 @@ def register_error_handlers(app: Flask, new_id: Callable[[], str]) -> None:
             log.error("internal error", exc_info=error.__cause__ or error)
         else:
             log.warning("request refused", error=error.code, message=error.message, path=request.path)
-            refusals.note(error)
+            refusals.mark_refused(error)
         return responses.error_response(error, g.correlation_id)
 
     @app.errorhandler(HTTPException)

@@ -77,7 +77,7 @@ ERROR_RESPONSES: Mapping[str, ErrorResponse] = {
         404, "There is no active webchat right now; send the conversationId of the conversation you mean."
     ),
     "agent_not_connected": ErrorResponse(
-        409, "Nothing was started: the conversation is still ringing; retry once an agent has answered."
+        409, "Nothing was started; retry once an agent and the customer are connected."
     ),
     "genesys_unauthorized": ErrorResponse(
         502, "Genesys rejected the OAuth client: check GENESYS_CLIENT_ID, GENESYS_CLIENT_SECRET and GENESYS_REGION."
@@ -108,7 +108,7 @@ ERROR_RESPONSES: Mapping[str, ErrorResponse] = {
     ),
     "session_not_identified": ErrorResponse(
         502,
-        "Nobody was invited. The creation's success came without an id: check any proxy in between, then run it again "
+        "Nobody was invited. The creation's success came without an id: check any proxy in between, then retry it "
         "in the console or send it with a new key, which makes another session.",
     ),
     "in_progress": ErrorResponse(

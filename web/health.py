@@ -1,4 +1,4 @@
-"""For those who run it: /healthz, /readyz and /metrics, and the hooks that let telemetry watch every request."""
+"""Endpoints for operators: /healthz, /readyz and /metrics; and the hooks that report requests to telemetry."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from integrations.senders.auth.config import constant_time_equals, secret_bytes
 from integrations.senders.auth.credentials import bearer_token
 from web import responses
 from web.error_responses import hint_of
-from web.request_parsing import current_notes, current_request, is_this_machine
+from web.request_parsing import current_globals, current_request, is_this_machine
 
 NAME = "operations"
 _HINT = (
@@ -28,17 +28,17 @@ Problems = Mapping[str, CobrowseError | None]
 class HealthEndpoints:
     """The endpoints' configuration.
 
-    `ready` gives each check's problem. Those in `non_critical` don't make the service unready, those in `passing` only
-    where no retry would help. `exposition` gives the metrics and their Content-Type for an Accept header. Without a
-    `metrics_token` nobody reads them, or with `open_locally` this machine itself: for a sandbox, since a proxy on this
-    machine may look like it.
+    `ready` gives each check's problem. Those in `non_critical` never make the service unready, those in `transient`
+    only where no retry would help. `exposition` gives the metrics and their Content-Type for an Accept header. To read
+    them takes `metrics_token`; without one nobody may, or with `open_locally` this machine itself: for a sandbox, since
+    requests through a proxy on this machine look local.
     """
 
     exposition: Callable[[str], tuple[bytes, str]]
     ready: Callable[[], Problems] = dict
     metrics_token: Secret = Secret()
     non_critical: tuple[str, ...] = ()
-    passing: tuple[str, ...] = ()
+    transient: tuple[str, ...] = ()
     open_locally: bool = False
 
     def blueprint(self) -> Blueprint:
@@ -72,10 +72,10 @@ class HealthEndpoints:
         return Response(body, content_type=content_type)
 
     def _is_tolerated(self, name: str, problem: CobrowseError) -> bool:
-        return name in self.non_critical or (name in self.passing and problem.retryable)
+        return name in self.non_critical or (name in self.transient and problem.retryable)
 
     def _visible_message(self, problem: CobrowseError) -> str:
-        """A message may name hosts and files of ours."""
+        """The problem's message for those who may read metrics, since it can name hosts and files; else its code."""
         return f"{problem.code}: {problem.message}. {hint_of(problem)}" if self._may_read() else problem.code
 
     def _may_read(self) -> bool:
@@ -85,25 +85,28 @@ class HealthEndpoints:
         return self.open_locally and is_this_machine(request.remote_addr or "", request.host, request.headers.keys())
 
 
-def observe_requests(app: Flask, watcher: RequestObserver) -> None:
-    """Let telemetry see every request but those for these endpoints. After `guard`, which gives the correlation id."""
+def observe_requests(app: Flask, observer: RequestObserver) -> None:
+    """Report every request but those of these endpoints to telemetry.
+
+    Call it after `register_error_handlers`, which sets the correlation id.
+    """
 
     @app.before_request
     def on_request() -> None:
         asked = current_request()
         rule = asked.url_rule
         if asked.blueprint != NAME:
-            notes, route = current_notes(), rule.rule if rule is not None else ""
-            notes.telemetry = watcher.on_request(RequestInfo(asked.method, route, asked.headers, notes.correlation_id))
+            notes, route = current_globals(), rule.rule if rule is not None else ""
+            notes.telemetry = observer.on_request(RequestInfo(asked.method, route, asked.headers, notes.correlation_id))
 
     @app.after_request
     def answered(response: Response) -> Response:
-        current_notes().status = response.status_code
+        current_globals().status = response.status_code
         return response
 
     @app.teardown_request
     def ended(_: BaseException | None) -> None:
-        notes = current_notes()
+        notes = current_globals()
         end = notes.pop("telemetry", None)
         if end is not None:
             end(notes.get("status", 500))

@@ -59,17 +59,17 @@ def blueprint(console: str = "") -> Blueprint:
 
 
 def prose(text: str) -> Markup:
-    """A description with what stands in backticks as code."""
+    """A description as HTML, text in backticks as code."""
     return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped first
 
 
 def pretty(value: object) -> str:
-    """JSON as a person reads it."""
+    """Indented JSON."""
     return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
 
 
 def resolve(thing: Json, whole: Json) -> Json:
-    """What a reference of the document stands for; anything else as it is."""
+    """The object that a $ref points to; any other object as it is."""
     if "$ref" not in thing:
         return thing
     found: Json = whole
@@ -79,7 +79,7 @@ def resolve(thing: Json, whole: Json) -> Json:
 
 
 def kind(schema: Json) -> str:
-    """A schema in a few words."""
+    """A schema's type in a few words."""
     if "$ref" in schema:
         return str(schema["$ref"]).rpartition("/")[2]
     if schema.get("type") == "array":

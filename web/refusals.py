@@ -1,4 +1,4 @@
-"""Notes each request of a sender or a caller that is refused, once its response is made."""
+"""Records each refused request of a sender or a caller once its response is made."""
 
 from collections.abc import Callable
 
@@ -9,23 +9,23 @@ from cobrowse.errors import CobrowseError
 from integrations.refusals import Refusal
 from web import data_actions
 from web.error_responses import hint_of, status_of
-from web.request_parsing import current_notes
+from web.request_parsing import current_globals
 
 # Characters that are kept of a name that no sender has, and of an error's words.
 NAME_LENGTH, WORDS_LENGTH = 64, 300
 
 
-def note(error: CobrowseError) -> None:
-    """Say that the current request is refused with this error, whatever status its sender is given."""
+def mark_refused(error: CobrowseError) -> None:
+    """Mark the current request as refused with this error, whatever status its sender gets."""
     g.refused_with = error
 
 
 def observe_refusals(app: Flask, add: Callable[[Refusal], None], clock: Clock) -> None:
-    """Hand each refusal to `add`, which returns at once. What the service itself could not do is none."""
+    """Pass each refusal to `add`, which returns at once. Errors of the service (5xx) are not refusals."""
 
     @app.after_request
     def refused(response: Response) -> Response:
-        error: CobrowseError | None = current_notes().get("refused_with")
+        error: CobrowseError | None = current_globals().get("refused_with")
         sender = _sender(request.path) if error is not None else ""
         if error is None or not sender or status_of(error) >= 500:
             return response
@@ -47,7 +47,7 @@ def observe_refusals(app: Flask, add: Callable[[Refusal], None], clock: Clock) -
 
 
 def _sender(path: str) -> str:
-    """Whose path it is; "" for one that neither senders nor callers use."""
+    """The sender that a path belongs to; "" for one of neither senders nor data actions."""
     _, where, *rest = path.split("/")
     if where in ("data-actions", "initiations"):
         return data_actions.SENDER

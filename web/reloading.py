@@ -1,4 +1,4 @@
-"""What the workers start with: .env and the senders file as they were last found valid. SIGHUP reads both again.
+"""The active configuration: .env and the senders file as they were last valid. SIGHUP reads both again.
 
 gunicorn's master holds it, and each worker is forked from there: a file that is broken keeps what is in force, for the
 workers of a reload as for one that takes a dead one's place.
@@ -10,17 +10,17 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 Check = Callable[[Mapping[str, str], str | None], list[str]]
-"""What is wrong with an environment and the text of its senders file, a line each."""
+"""The errors of an environment and of the text of its senders file, a line each."""
 
 
 class EnvFileError(ValueError):
     """A .env that can't be read; the text names it and says why."""
 
 
-class InForce:
+class ActiveConfiguration:
     """The configuration in force. `senders` is the senders file's text, None: as it is on the disk.
 
-    `refused`: why what is on the disk is not in force, a line for each fault; empty while it is.
+    `errors`: why what is on the disk is not in force, a line for each error; empty while it is.
     """
 
     def __init__(self) -> None:
@@ -29,34 +29,34 @@ class InForce:
         self._env_file = ""
         self._from_file: set[str] = set()
         self.senders: str | None = None
-        self.refused: tuple[str, ...] = ()
+        self.errors: tuple[str, ...] = ()
 
     def read_env_file(self, environ: MutableMapping[str, str], path: str) -> None:
         """Add the variables of a .env to the process's environment, whose own win. Nothing the second time.
 
-        Raises EnvFileError if it can't be read; that there is none is no fault.
+        Raises EnvFileError if it can't be read; that there is none is no error.
         """
         if self._outer is None:
             self._environ, self._outer, self._env_file = environ, dict(environ), path
             self._apply(self._candidate())
 
-    def keep_senders(self) -> None:
+    def snapshot_senders(self) -> None:
         """Keep the senders file's present text."""
         self.senders = _text(self._environ)
 
-    def renew(self, check: Check) -> tuple[str, ...]:
-        """Read all again and put it in force if it is valid; else keep what is. `refused`, as it is from now on."""
+    def reload(self, check: Check) -> tuple[str, ...]:
+        """Read .env and the senders file again; use them if they are valid. Returns the errors, empty if so."""
         try:
             candidate = self._candidate()
         except EnvFileError as error:
-            self.refused = (str(error),)
-            return self.refused
+            self.errors = (str(error),)
+            return self.errors
         senders = _text(candidate)
-        self.refused = tuple(check(candidate, senders))
-        if not self.refused:
+        self.errors = tuple(check(candidate, senders))
+        if not self.errors:
             self._apply(candidate)
             self.senders = senders
-        return self.refused
+        return self.errors
 
     def _candidate(self) -> dict[str, str]:
         """The environment as it would be: what the process was started with, and .env as it is now."""
@@ -77,13 +77,13 @@ class InForce:
         self._from_file = named
 
 
-IN_FORCE = InForce()
+ACTIVE_CONFIGURATION = ActiveConfiguration()
 
 
 def _text(environ: Mapping[str, str]) -> str | None:
     """The senders file's text; None if there is none that can be read, which the check then says."""
     path = environ.get("SENDERS_FILE", "").strip()
     try:
-        return Path(path).read_text("utf-8") if path else None
+        return Path(path).read_text("utf-8-sig") if path else None
     except (OSError, UnicodeDecodeError):
         return None

@@ -10,13 +10,13 @@ from gunicorn.http.errors import ParseException
 from werkzeug.datastructures import Headers
 
 from cobrowse.errors import BodyTooLarge, MalformedKey, MalformedRequest, Overloaded, RequestTimeout, UnsupportedType
-from integrations.event_loop import new_brief_lock
+from integrations.event_loop import new_native_lock
 from schemas.addresses import is_loopback
-from schemas.texts import input_named_by, placeholder_in
+from schemas.texts import SHOWN_LENGTH, input_name, placeholder_in
 
 KEY_LENGTH = 255
 # Bytes of bodies that a process holds at once while they arrive: half-sent ones must not fill its memory. A connection
-# holds CHUNK_BYTES at most beyond what its client has sent, so opening many reserves little.
+# holds CHUNK_BYTES at max_bytes beyond what its client has sent, so opening many reserves little.
 MAX_ARRIVING_BYTES, CHUNK_BYTES = 67_108_864, 8_192
 # Headers by which a proxy says for whom it asks.
 _FORWARDED = frozenset({"forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"})
@@ -25,22 +25,22 @@ _KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 
 
 class BodyBudget:
-    """Bytes that may be held, shared by all requests of a process."""
+    """A limit on the bytes held by all requests of a process together."""
 
-    def __init__(self, most: int = MAX_ARRIVING_BYTES) -> None:
-        self._most = most
-        self._lock = new_brief_lock()
+    def __init__(self, max_bytes: int = MAX_ARRIVING_BYTES) -> None:
+        self._max_bytes = max_bytes
+        self._lock = new_native_lock()
         self.bytes_held = 0
 
-    def take(self, size: int) -> None:
-        """Reserve so many bytes more. Overloaded if they are not there."""
+    def reserve(self, size: int) -> None:
+        """Reserve this many more bytes. Overloaded if that exceeds the budget."""
         with self._lock:
-            if self.bytes_held + size > self._most:
+            if self.bytes_held + size > self._max_bytes:
                 raise Overloaded("too many bodies are arriving at once", retry_after=1.0)
             self.bytes_held += size
 
-    def give_back(self, size: int) -> None:
-        """Release so many bytes."""
+    def release(self, size: int) -> None:
+        """Release this many bytes."""
         with self._lock:
             self.bytes_held -= size
 
@@ -49,17 +49,17 @@ SHARED = BodyBudget()
 
 
 def current_request() -> Request:
-    """The request itself: its proxy looks it up at each access."""
+    """Flask's request object: its proxy would look it up at each access."""
     return request._get_current_object()  # type: ignore[attr-defined, no-any-return]  # noqa: SLF001 - werkzeug's documented way
 
 
-def current_notes() -> _AppCtxGlobals:
-    """What `g` stands for, likewise: the correlation id, and what one hook notes for another."""
+def current_globals() -> _AppCtxGlobals:
+    """Flask's `g` object: the correlation id, and what one hook passes to another."""
     return g._get_current_object()  # type: ignore[no-any-return]  # noqa: SLF001 - as above
 
 
-def raw_body(request: Request, limit: int | None = None, budget: BodyBudget = SHARED) -> bytes:
-    """The body as it came, at most `limit` bytes of it, within MAX_BODY_BYTES.
+def read_body(request: Request, limit: int | None = None, budget: BodyBudget = SHARED) -> bytes:
+    """The body as it came, at max_bytes `limit` bytes of it, within MAX_BODY_BYTES.
 
     Chunked ones, which have no length, are counted while they are read.
     Werkzeug's own limit cuts a chunked body at the limit without a word, so this one reads past it by a byte.
@@ -91,7 +91,7 @@ def _read_body(request: Request, size: int, budget: BodyBudget) -> bytes:
     try:
         while len(body) < size:
             piece = min(CHUNK_BYTES, size - len(body))
-            budget.take(piece)
+            budget.reserve(piece)
             taken += piece
             chunk = stream.read(piece)
             if not chunk:
@@ -103,21 +103,25 @@ def _read_body(request: Request, size: int, budget: BodyBudget) -> bytes:
     except ParseException:
         raise MalformedRequest("the body's chunks or trailers are not as HTTP has them") from None
     finally:
-        budget.give_back(taken)
+        budget.release(taken)
     return bytes(body)
 
 
-def json_type(request: Request) -> None:
-    """Raise UnsupportedType unless the body says that it is JSON in UTF-8."""
+def require_json(request: Request) -> None:
+    """Raise UnsupportedType unless the Content-Type is JSON and the body is not compressed."""
     kind = request.mimetype
     if kind != "application/json":
         raise UnsupportedType(f"the Content-Type is {kind[:80]!r}" if kind else "there is no Content-Type")
-    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise UnsupportedType("the body is compressed, which is not read here; send it as it is")
+    encoding = request.headers.get("Content-Encoding", "").strip().lower()
+    if encoding not in ("", "identity"):
+        raise UnsupportedType(
+            f"the body is compressed as {encoding[:40]!r}, which is not read here",
+            hint="Send the body as it is, without the header Content-Encoding.",
+        )
 
 
 def is_this_machine(remote_addr: str, host: str, header_names: Iterable[str]) -> bool:
-    """Whether a request comes straight from this machine and means it. `remote_addr`: the connection's own address.
+    """Whether a request comes directly from this machine, for this machine. `remote_addr`: the connection's address.
 
     A page of anybody's can have its own name point to this machine, so that a browser here sends the request (DNS
     rebinding). The Host header, `host`, still has that name.
@@ -148,7 +152,8 @@ def idempotency_key(value: str, where: str = "Idempotency-Key") -> str:
     if not value:
         return ""
     if placeholder := placeholder_in(value):
-        raise MalformedKey(f"{where}: the data action's input {input_named_by(placeholder)} was not set")
+        name = input_name(placeholder, where)
+        raise MalformedKey(f"{where}: the data action's input {name} was not set; {value[:SHOWN_LENGTH]!r} came")
     if len(value) > KEY_LENGTH or not _KEY.fullmatch(value):
         raise MalformedKey(f"{where}: longer than 255 characters, or not visible ASCII")
     return value

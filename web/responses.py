@@ -93,7 +93,7 @@ def wait_seconds(failure: Failure) -> int:
 
 
 def view_keys(view: SessionView) -> Answer:
-    """The keys by which an answer says how far a session has come."""
+    """An answer's keys for the session's state."""
     return {
         "sessionState": view.state.value,
         "customerConnected": view.customer_connected,
@@ -106,10 +106,10 @@ def respond(outcomes: Sequence[Outcome], mode: ResponseMode, more: Answer | None
     """The response for a request's outcome, or for all those of a batch. `more` is put into a single answer."""
     status = _status(outcomes, mode)
     if mode.response_policy is not None and mode.response_policy.expects_soap_ack:
-        taken = status == 200 and not any(_comes_again(outcome) for outcome in outcomes)
-        response = Response(acknowledgement(taken=taken), status, content_type=ACKNOWLEDGEMENT_TYPE)
-    elif mode.response_policy is not None and mode.response_policy.says is not None:
-        response = json(mode.response_policy.says(" ".join(map(in_words, outcomes))), status)
+        accepted = status == 200 and not any(outcome.failure and outcome.failure.retryable for outcome in outcomes)
+        response = Response(acknowledgement(accepted=accepted), status, content_type=ACKNOWLEDGEMENT_TYPE)
+    elif mode.response_policy is not None and mode.response_policy.format_message is not None:
+        response = json(mode.response_policy.format_message(" ".join(map(chat_message, outcomes))), status)
     elif mode.batch:
         # The first failure stands for the batch, so that a caller who reads one result sees what to fix.
         speaker = next((outcome for outcome in outcomes if outcome.failure), outcomes[0])
@@ -120,7 +120,7 @@ def respond(outcomes: Sequence[Outcome], mode: ResponseMode, more: Answer | None
         response.headers["Idempotent-Replayed"] = "true"
     waits = [wait_seconds(outcome.failure) for outcome in outcomes if outcome.failure and outcome.failure.retryable]
     if waits:
-        longest = mode.response_policy.longest_wait if mode.response_policy is not None else None
+        longest = mode.response_policy.max_retry_after if mode.response_policy is not None else None
         response.headers["Retry-After"] = str(max(waits) if longest is None else min(max(waits), longest))
     return response
 
@@ -138,21 +138,21 @@ _WORDS = {
 }
 
 
-def in_words(outcome: Outcome) -> str:
-    """What happened, for a person who reads it in a chat."""
+def chat_message(outcome: Outcome) -> str:
+    """The outcome as a sentence, for the person who reads it in a chat."""
     if outcome.failure is not None:
         again = " Try again in a moment." if outcome.failure.retryable else ""
         return f"Cobrowse was not started: {outcome.failure.message.rstrip('.')}.{again}"
     return _WORDS.get(outcome.status) or f"{_IGNORED}{outcome.reason}."
 
 
-def in_words_is_good(words: str, *, ignored: bool) -> bool:
-    """Whether these words of `in_words` tell of a success, or with `ignored` of an event that is none of ours."""
+def is_success_message(words: str, *, ignored: bool) -> bool:
+    """Whether this text of `chat_message` means a success, or with `ignored` an ignored event."""
     return words.startswith(_IGNORED) if ignored else words in _WORDS.values()
 
 
 def summary(outcomes: Sequence[Outcome]) -> str:
-    """What a delivery came to, in few words: its status, or how many of its events came to which."""
+    """A delivery's result in a few words: its status, or how many of its events have which status."""
     said = Counter(outcome.failure.code if outcome.failure else outcome.status.value for outcome in outcomes)
     return ", ".join(name if len(outcomes) == 1 else f"{count} {name}" for name, count in said.items())
 
@@ -167,10 +167,6 @@ def _status(outcomes: Sequence[Outcome], mode: ResponseMode) -> int:
     if mode.response_policy is not None:
         return batch_status(mode.response_policy, failures)
     return next(failure[0] for failure in failures if failure)
-
-
-def _comes_again(outcome: Outcome) -> bool:
-    return outcome.failure is not None and outcome.failure.retryable
 
 
 def rejection_outcome(error: CobrowseError, correlation_id: str, conversation_id: str = "") -> Outcome:
@@ -188,18 +184,18 @@ def error_response(error: CobrowseError, correlation_id: str) -> Response:
     return response
 
 
-class WholeResponse(Response):
-    """A response that has all of its body and all of its headers: werkzeug would copy and look through both."""
+class PlainResponse(Response):
+    """A complete response: sent without werkzeug's copying and scanning of headers and body."""
 
     def get_wsgi_headers(self, _environ: "WSGIEnvironment") -> Headers:
-        """The headers as they are."""
+        """The headers, unchanged."""
         return self.headers
 
     def get_app_iter(self, environ: "WSGIEnvironment") -> Iterable[bytes]:
-        """The body as it is."""
+        """The body, unchanged."""
         return () if environ["REQUEST_METHOD"] == "HEAD" else [self.get_data()]
 
 
 def json(content: object, status: int = 200) -> Response:
     """A JSON response."""
-    return WholeResponse(orjson.dumps(content), status, mimetype="application/json")
+    return PlainResponse(orjson.dumps(content), status, mimetype="application/json")

@@ -1,4 +1,4 @@
-"""What callers ask of sessions they started: POST /data-actions/cobrowse/status and /end, GET /initiations."""
+"""Requests about sessions that were started: POST /data-actions/cobrowse/status and /end, GET /initiations."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -7,7 +7,7 @@ from flask import Blueprint, Response, g
 
 from cobrowse.errors import CobrowseError, InvalidRequest
 from cobrowse.ledger import InitiationRecord
-from cobrowse.lookup import Lookup, OwnInitiations, outcome_on_record, view_on_record
+from cobrowse.lookup import InitiationQuery, Lookup, outcome_on_record, view_on_record
 from cobrowse.model import Command, Outcome, SessionView
 from schemas.answers import LINKS
 from schemas.session_actions import EndRequestSchema, InitiationsQuerySchema, StatusRequestSchema
@@ -34,15 +34,15 @@ class SessionActions:
         blueprint = Blueprint("session_actions", __name__)
         blueprint.post("/data-actions/cobrowse/status")(self.status)
         blueprint.post("/data-actions/cobrowse/end")(self.end)
-        blueprint.get("/initiations")(self.many)
-        blueprint.get("/initiations/<initiation_id>")(self.one)
+        blueprint.get("/initiations")(self.list_initiations)
+        blueprint.get("/initiations/<initiation_id>")(self.get_initiation)
         return blueprint
 
     def status(self) -> Response:
-        """What became of an initiation; with `live`, also by one check of its conversation."""
+        """The status of an initiation; with `live`, its conversation is checked too, by one call."""
         request = request_parsing.current_request()
         credential = self.identify(request.headers)
-        payload = data_action_body.read(request, _STATUS)
+        payload = data_action_body.parse(request, _STATUS)
         # The header of this name would be this request's own, and a question needs none.
         key = request_parsing.idempotency_key(payload["idempotency_key"], "idempotencyKey")
         command = self._command(credential, payload["conversation_id"], key)
@@ -54,24 +54,26 @@ class SessionActions:
                 view, calls = self.lookup.check(command, record)
         except CobrowseError as error:
             refused = responses.rejection_outcome(error, g.correlation_id, payload["conversation_id"])
-            return responses.respond([refused], data_action_body.mode(request), responses.view_keys(SessionView()))
+            return responses.respond(
+                [refused], data_action_body.response_mode(request), responses.view_keys(SessionView())
+            )
         outcome = outcome_on_record(record, g.correlation_id)
         more = responses.view_keys(view) | {"upstreamCalls": calls, "correlationId": g.correlation_id}
-        return responses.respond([outcome], data_action_body.mode(request), more)
+        return responses.respond([outcome], data_action_body.response_mode(request), more)
 
     def end(self) -> Response:
         """End an initiation's session, or every live one of a conversation; one that is over already is a success."""
         request = request_parsing.current_request()
         credential = self.identify(request.headers)
-        payload = data_action_body.read(request, _END)
-        key = data_action_body.key(request, payload)
+        payload = data_action_body.parse(request, _END)
+        key = data_action_body.parse_key(request, payload)
         conversation_id, ends = payload["conversation_id"], payload["initiation_id"]
         if ends:
             try:
                 known = self.lookup.find(self._command(credential, "", ""), ends).conversation_id
             except CobrowseError as error:
                 refused = responses.rejection_outcome(error, g.correlation_id, conversation_id)
-                return responses.respond([refused], data_action_body.mode(request))
+                return responses.respond([refused], data_action_body.response_mode(request))
             if conversation_id not in ("", known):
                 raise InvalidRequest("conversationId: is not the initiation's; send one of the two")
             conversation_id = known
@@ -82,21 +84,21 @@ class SessionActions:
             action="end",
             ends=ends,
         )
-        return responses.respond([self.initiate(command)], data_action_body.mode(request))
+        return responses.respond([self.initiate(command)], data_action_body.response_mode(request))
 
-    def one(self, initiation_id: str) -> Response:
+    def get_initiation(self, initiation_id: str) -> Response:
         """One of the caller's own initiations."""
         request = request_parsing.current_request()
         credential = self.identify(request.headers)
         record = self.lookup.find(self._command(credential, "", ""), initiation_id)
         return responses.json(self._item(record))
 
-    def many(self) -> Response:
+    def list_initiations(self) -> Response:
         """The caller's own initiations that fit, the newest first, a page at a time; links and codes left out."""
         request = request_parsing.current_request()
         credential = self.identify(request.headers)
         query = load(_QUERY, request.args.to_dict())
-        wanted = OwnInitiations(
+        wanted = InitiationQuery(
             SENDER,
             credential,
             query["conversation_id"],
@@ -105,7 +107,7 @@ class SessionActions:
             query["since"],
             before_seq=query["cursor"],
         )
-        records = self.lookup.records.own(wanted, query["limit"] + 1)
+        records = self.lookup.records.find_own(wanted, query["limit"] + 1)
         page = records[: query["limit"]]
         cursor = str(page[-1].seq) if len(records) > len(page) else ""
         return responses.json({"items": [self._item(record) | _NO_LINKS for record in page], "nextCursor": cursor})

@@ -1,4 +1,4 @@
-"""POST /webhooks/<sender>: any sender that has a row, from its raw bytes to the answer it understands."""
+"""POST /webhooks/<sender>: any sender that has a row, from its raw bytes to the response that it expects."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -64,7 +64,7 @@ class Webhooks:
         return blueprint
 
     def receive(self, name: str) -> Response:
-        """A sender's delivery, or its vendor's handshake; nothing is parsed or remembered before the proof holds."""
+        """A sender's delivery, or its vendor's handshake; nothing is parsed or stored before it is authenticated."""
         sender = self.sender(name)
         if request.method != "POST":
             return self._handle_handshake(sender)
@@ -73,17 +73,17 @@ class Webhooks:
         return self._handle_delivery(sender)
 
     def _handle_handshake(self, sender: Sender | None) -> Response:
-        """A handshake that is no POST. 405 as for any other path, unless the row has one of this method."""
+        """A handshake that is not a POST. 405 unless the row has one of this method."""
         if sender is None or sender.handshake is None or sender.handshake.method != request.method:
             raise MethodNotAllowed(["POST"])
         incoming, _ = _incoming(sender, self.clock.now())
-        answer = sender.shake_hands(incoming, self.clock.now())
+        answer = sender.answer_handshake(incoming, self.clock.now())
         if answer is None:
             raise MethodNotAllowed(["POST"])
-        return self._shaken(sender, answer)
+        return self._handshake_response(sender, answer)
 
-    def _shaken(self, sender: Sender, answer: HandshakeAnswer) -> Response:
-        """What the vendor is told, in JSON or as plain text: a challenge of its is never a page."""
+    def _handshake_response(self, sender: Sender, answer: HandshakeAnswer) -> Response:
+        """The response to the vendor, as JSON or plain text: its challenge is never sent as HTML."""
         log.info("handshake answered", sender=sender.name, handshake=sender.handshake and sender.handshake.name)
         if answer.note:
             log.warning("handshake", sender=sender.name, note=answer.note)
@@ -100,7 +100,7 @@ class Webhooks:
         return response
 
     def _handle_delivery(self, sender: Sender) -> Response:
-        """Authenticate, read, start. From the proof on every failure follows the sender's response policy."""
+        """Authenticate, parse, start. Once authenticated, every failure follows the sender's response policy."""
         name, deadline = sender.name, Deadline.after(sender.deadline_seconds, self.clock)
         incoming, too_large = _incoming(sender, self.clock.now())
         credential = sender.authenticate(incoming, self.clock.now())
@@ -109,23 +109,23 @@ class Webhooks:
         try:
             if too_large is not None:
                 raise too_large
-            handshake = sender.shake_hands(incoming, self.clock.now()) if used_up is None else None
+            handshake = sender.answer_handshake(incoming, self.clock.now()) if used_up is None else None
             if handshake is not None:
-                return self._shaken(sender, handshake)
-            dry_run = sender.dry_run or _asks_for_dry_run(sender, incoming.headers.get("x-dry-run", ""))
-            events = sender.read(incoming)
+                return self._handshake_response(sender, handshake)
+            dry_run = sender.dry_run or _is_dry_run(sender, incoming.headers.get("x-dry-run", ""))
+            events = sender.parse_events(incoming)
             # No header outside the signature may take the place of an id inside it.
             may_have_key = len(events) == 1 and not events[0].signed_id
             key = request_parsing.idempotency_key(request.headers.get("Idempotency-Key", "")) if may_have_key else ""
         except CobrowseError as error:
             error = used_up or error
             log.warning("delivery refused", sender=name, error=error.code, message=error.message)
-            refusals.note(error)
+            refusals.mark_refused(error)
             return responses.respond([responses.rejection_outcome(error, g.correlation_id)], mode)
         if used_up is None and len(events) > 1:
             used_up = self._count_events(sender, len(events) - 1)  # one was counted before anything was parsed
         if used_up is not None:
-            refusals.note(used_up)
+            refusals.mark_refused(used_up)
             refused = [
                 responses.rejection_outcome(used_up, g.correlation_id, event.conversation_id) for event in events
             ]
@@ -136,7 +136,7 @@ class Webhooks:
         return responses.respond(outcomes, mode)
 
     def _count_events(self, sender: Sender, events: int = 1) -> RequestError | None:
-        """Count so many events; the refusal if the sender's rate has no room for them, or can't be counted."""
+        """Count the events; return the error if they exceed the sender's rate limit, or can't be counted."""
         try:
             self.check_rate(sender, events)
         except (RateLimitStorageUnavailable, SenderRateLimited) as error:
@@ -167,7 +167,7 @@ class Webhooks:
                 return work(replace(command, deadline_seconds=deadline.remaining()))
             except KeyReused as error:
                 if not batch:
-                    refusals.note(error)
+                    refusals.mark_refused(error)
                 return responses.rejection_outcome(error, command.correlation_id, command.conversation_id)
             except InternalError as error:
                 if not batch:
@@ -193,7 +193,7 @@ def _incoming(sender: Sender, now: datetime) -> tuple[UnverifiedRequest, BodyToo
     # First of all, so that a body that is refused leaves no frame behind that holds the caller's credential.
     body, too_large = b"", None
     try:
-        body = request_parsing.raw_body(asked)
+        body = request_parsing.read_body(asked)
     except BodyTooLarge as error:
         if sender.scheme.covers_body:
             raise
@@ -207,10 +207,10 @@ def _incoming(sender: Sender, now: datetime) -> tuple[UnverifiedRequest, BodyToo
     return UnverifiedRequest(asked.method, path, query, headers, body, asked.remote_addr or "", now), too_large
 
 
-def _asks_for_dry_run(sender: Sender, header: str) -> bool:
+def _is_dry_run(sender: Sender, header: str) -> bool:
     """Whether the header X-Dry-Run asks that nothing be done. InvalidRequest for a sender that signs.
 
-    Whoever can add a header to a signed delivery could else make it do nothing, and have its sender told of a success.
+    Otherwise anyone who can add a header to a signed delivery could suppress it, and its sender would see a success.
     """
     asked = header.strip().lower()
     if asked in ("", "false"):

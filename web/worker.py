@@ -67,7 +67,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
     def load_wsgi(self) -> None:
         """Load the application; while the worker stops, each response says that its connection closes."""
         super().load_wsgi()
-        # gunicorn looks a setting up anew each time, some twenty times a request.
+        # gunicorn looks a setting up each time, some twenty times a request.
         self.cfg.__dict__.update({name: setting.get() for name, setting in self.cfg.settings.items()})
         application = self.wsgi  # type: ignore[has-type]  # gunicorn has no types
         self.callbacks = application.extensions.get("callbacks")
@@ -123,7 +123,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         send_error(client.wrapped, error)
 
     def notify(self) -> None:
-        """Called every second: notify the arbiter that the loop runs, and let go of clients that take too long.
+        """Called every second: notify the arbiter that the loop runs, and close clients that take too long.
 
         While the worker stops, also of idle ones.
         """

@@ -8,7 +8,7 @@ const SLOWEST = 60000;
 const TELL_EVERY = 20000;
 
 function teller() {
-  const place = element("news");
+  const place = element("announcement");
   let untold = 0;
   let silent = false;
   function tell() {

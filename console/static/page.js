@@ -99,7 +99,7 @@ export function ready(part) {
   for (const time of part.querySelectorAll("time")) local(time);
   for (const zone of part.querySelectorAll(".zone")) zone.textContent = ZONE;
   for (const button of part.querySelectorAll("button.copy")) button.hidden = false;
-  for (const form of part.querySelectorAll("form.again")) {
+  for (const form of part.querySelectorAll("form.action")) {
     form.addEventListener("submit", () => {
       const button = form.querySelector("button");
       button.disabled = true;

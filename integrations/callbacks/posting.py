@@ -1,4 +1,4 @@
-"""One try: a signed POST of a callback, and what its answer means."""
+"""One delivery attempt: a signed POST of a callback, and the meaning of its response."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,13 +25,13 @@ BACKOFFS = (5.0, 300.0, 1_800.0, 7_200.0, 18_000.0, 28_800.0, 28_800.0)
 MAX_PAUSE = 3_600.0
 # And after a try that was not answered: a long backlog would be tried, and logged, hundreds of times a second.
 UNREACHABLE_PAUSE = 5.0
-# By these answers a receiver asks to be spared.
+# Statuses with which a receiver asks for fewer requests.
 _BUSY = (429, 502, 503, 504)
 
 
 @dataclass(frozen=True, slots=True)
 class TryResult:
-    """The result of a try. `wait`: seconds until the next; `pause`: until anything else may be sent."""
+    """The result of a delivery attempt. `wait`: seconds until the next; `pause`: until anything else may be sent."""
 
     state: Delivery
     answer: str
@@ -41,7 +41,7 @@ class TryResult:
 
 @dataclass(frozen=True, slots=True)
 class Receiver:
-    """Where callbacks go, and the secrets that sign them: each does."""
+    """The URL that callbacks are posted to, and the secrets: each signs."""
 
     url: str
     secrets: Sequence[Secret]
@@ -63,12 +63,12 @@ class Poster:
     send: Callable[[str, float, bytes, Mapping[str, str]], Answer] = exchange
 
     def __call__(self, callback: Callback) -> TryResult:
-        """Send it once, and raise nothing: one that can't be sent would be due again at once, for ever."""
+        """Send it once. Raises nothing: an exception would make the callback due again at once, for ever."""
         try:
             return self._try(callback)
-        except Exception as fault:
+        except Exception as error:
             log.exception("callbacks: internal error", webhook_id=callback.id)
-            return self._retry_later(callback, f"not sent: internal error ({type(fault).__name__})")
+            return self._retry_later(callback, f"not sent: internal error ({type(error).__name__})")
 
     def _try(self, callback: Callback) -> TryResult:
         if callback.outcome is None:  # a newer release may have written it, which sends it once this one has gone

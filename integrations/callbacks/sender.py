@@ -30,7 +30,7 @@ UNRECORDED_PAUSE = 60.0
 
 
 def in_threads(tasks: Sequence[Callable[[], None]]) -> None:
-    """Do the works beside each other, and return when all are done."""
+    """Run the tasks concurrently; return once all are done."""
     threads = [Thread(target=task, name="callback", daemon=True) for task in tasks]
     for thread in threads:
         thread.start()
@@ -46,24 +46,24 @@ class CallbackSender:
         outbox: CallbackTable,
         lease: LeaseKeeper,
         post: Callable[[Callback], TryResult],
-        watcher: CallbackMetrics,
+        metrics: CallbackMetrics,
         clock: Clock,
         do_all: Callable[[Sequence[Callable[[], None]]], None] = in_threads,
     ) -> None:
         self._outbox = outbox
         self._lease = lease
         self._post = post
-        self._watcher = watcher
+        self._metrics = metrics
         self._clock = clock
         self._do_all = do_all
         self._paused_until = self._count_at = 0.0
         self._counted = False
 
-    def turn(self) -> bool:
-        """Send what is due now; whether there may be more. An unreachable ledger is left to the next turn."""
-        if not self._lease.held:
+    def send_due(self) -> bool:
+        """Send what is due now; return whether there may be more. An unreachable ledger is retried at the next poll."""
+        if not self._lease.is_held:
             if self._counted:  # who sends now counts it
-                self._watcher.on_backlog(0, 0.0)
+                self._metrics.on_backlog(0, 0.0)
             self._counted = False
             return False
         try:
@@ -78,7 +78,7 @@ class CallbackSender:
     def _count(self) -> None:
         if self._clock.monotonic() >= self._count_at:
             self._count_at = self._clock.monotonic() + BACKLOG_INTERVAL
-            self._watcher.on_backlog(*self._outbox.backlog())
+            self._metrics.on_backlog(*self._outbox.backlog())
             self._counted = True
 
     def _send(self, callback: Callback) -> None:
@@ -88,7 +88,7 @@ class CallbackSender:
             log.error("callbacks: given up; it can be sent again from the console", **facts)
         elif result.state is Delivery.PENDING:
             log.warning("callbacks: not accepted", next_try_seconds=round(result.wait), **facts)
-        self._watcher.on_try("failed" if result.state is Delivery.PENDING else result.state.value)
+        self._metrics.on_try("failed" if result.state is Delivery.PENDING else result.state.value)
         self._pause(result.pause)
         try:
             self._outbox.mark(callback, result.state, result.wait, result.answer)
@@ -124,14 +124,14 @@ class CallbackThread:
         self._lease.start()
         try:
             while alive() and not self._stopping.is_set():
-                if not self._turn():
+                if not self._send_due():
                     self._stopping.wait(POLL_INTERVAL)
         finally:
             self._lease.stop()
 
-    def _turn(self) -> bool:
+    def _send_due(self) -> bool:
         try:
-            return self._sender.turn()
+            return self._sender.send_due()
         except Exception:
             log.exception("callbacks: internal error")
             return False
@@ -146,7 +146,7 @@ def connect_callbacks(
     clock: Clock,
     jitter: Callable[[], float],
 ) -> CallbackThread:
-    """What sends the ledger's callbacks, once it is started. `registry` counts them."""
+    """The sender of the ledger's callbacks, to be started. `registry` gets its metrics."""
     lease = LeaseKeeper(ledger.leases, LEASE, lease_owner, clock)
     poster = Poster(receiver, payload, clock, jitter)
     return CallbackThread(CallbackSender(ledger.callbacks, lease, poster, CallbackMetrics(registry), clock), lease)

@@ -72,7 +72,7 @@ def connect(
 
 
 def grant_name(client: UserClient) -> str:
-    """The name under which the service user's login is kept: there is one for each client."""
+    """The name of the service user's login in the store: one for each client."""
     return hashlib.sha256(f"{client.login_url} {client.client_id}".encode()).hexdigest()[:32]
 
 

@@ -38,10 +38,10 @@ class Guard(Protocol):
     """A lock as threading has it."""
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
-        """Take it, waiting so many seconds at most."""
+        """Acquire it, waiting for `timeout` seconds at most."""
 
     def release(self) -> None:
-        """Give it back."""
+        """Stop renewing the lease and release it."""
 
 
 class _CachedToken(NamedTuple):
@@ -105,7 +105,7 @@ class Tokens:
         self._origin = Origin(login_url)
         self._client_id = client_id
         self._client_secret = client_secret
-        self._holder = lease_owner
+        self._lease_owner = lease_owner
         self._store = store
         self._new_lock = new_lock
         self._states: dict[str, _ScopeState] = {}
@@ -199,13 +199,13 @@ class Tokens:
             if stored is not None and stored.version > state.invalid_version and stored.seconds_left > EXPIRY_MARGIN:
                 return self._to_cached_token(stored.value, stored.version, stored.seconds_left)
             version = stored.version if stored is not None else 0
-            if store.try_acquire_refresh_lease(name, self._holder, FETCH_LEASE, version):
+            if store.try_acquire_refresh_lease(name, self._lease_owner, FETCH_LEASE, version):
                 try:
                     value, expires_in = self._fetch(attempt, scope)
                     return self._to_cached_token(value, store.put(name, value, expires_in).version, expires_in)
                 finally:
                     with suppress(LedgerUnavailable):  # the lease ends by itself
-                        store.release(name, self._holder)
+                        store.release(name, self._lease_owner)
             if not attempt.deadline.allows(POLL_INTERVAL):
                 raise GenesysTimeout("token: no time was left while another worker was fetching it")
             self._clock.sleep(POLL_INTERVAL)
@@ -219,7 +219,7 @@ class Tokens:
         form = {"grant_type": "client_credentials"} | ({"scope": scope} if scope else {})
         client = self._client_id, self._client_secret
         try:
-            answer = ask_login_host(self._caller, attempt, TOKEN, self._origin, client, form)
+            answer = post_to_login_host(self._caller, attempt, TOKEN, self._origin, client, form)
         except GenesysForbidden as error:
             if error.by_role:
                 error.append(f"; scopes requested: {scope or 'none'}")
@@ -227,7 +227,7 @@ class Tokens:
         return Secret(answer["access_token"]), float(answer["expires_in"])
 
 
-def ask_login_host(
+def post_to_login_host(
     caller: RetryingCaller,
     attempt: Attempt,
     operation: Operation,

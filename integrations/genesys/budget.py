@@ -28,7 +28,7 @@ class BudgetState:
 
 
 class Budgets:
-    """The budgets of this service's own tokens by name. A user's own token has its own, which is not kept."""
+    """The budgets of this service's own tokens by name. A user's own token has a budget that is not tracked here."""
 
     def __init__(
         self,

@@ -87,7 +87,7 @@ class CircuitBreaker:
             self._on_change(operation, is_open)
 
     def record_timeout(self, operation: str, seconds: float) -> None:
-        """Record a call that timed out after so many seconds: a failure from `MIN_TIMEOUT_SECONDS` on, else nothing."""
+        """Record a call that timed out after `seconds`; it counts as a failure from `MIN_TIMEOUT_SECONDS` on."""
         if seconds >= MIN_TIMEOUT_SECONDS:
             self.record_result(operation, ok=False)
 

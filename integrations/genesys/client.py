@@ -24,11 +24,11 @@ class Client:
         self._origin = Origin(api_url)
 
     def authorize(self, attempt: Attempt, scope: str) -> None:
-        """Make sure of a token and of calls left for it, so that what is wrong shows before anything else is done."""
+        """Get a token and wait for its budget, so that errors show before anything else is done."""
         if attempt.command.user_token:
             return
         grant = self._grants.of(None, scope)
-        self._caller.await_budget(attempt, grant.payer)
+        self._caller.await_budget(attempt, grant.budget)
         grant.get(attempt)
 
     def call(
@@ -64,7 +64,7 @@ class Client:
     ) -> dict[str, Any]:
         own = attempt.command.user_token
         if own:
-            return self._send(attempt, operation, path, content, own, payer="")
+            return self._send(attempt, operation, path, content, own, budget="")
         grant = self._grants.of(operation, scope)
         try:
             return self._call_with(grant, attempt, operation, path, content)
@@ -80,16 +80,16 @@ class Client:
     ) -> dict[str, Any]:
         token = grant.get(attempt)
         try:
-            return self._send(attempt, operation, path, content, token, grant.payer)
+            return self._send(attempt, operation, path, content, token, grant.budget)
         except GenesysUnauthorized as error:
             if not error.new_token:
                 raise
             # Expired early or revoked. A 401 comes before any effect, so the call may be sent again as it is.
             grant.invalidate(token)
-        return self._send(attempt, operation, path, content, grant.get(attempt), grant.payer)
+        return self._send(attempt, operation, path, content, grant.get(attempt), grant.budget)
 
     def _send(
-        self, attempt: Attempt, operation: Operation, path: str, content: bytes | None, token: Secret, payer: str
+        self, attempt: Attempt, operation: Operation, path: str, content: bytes | None, token: Secret, budget: str
     ) -> dict[str, Any]:
         headers = api_headers(token, attempt.command.correlation_id, content)
-        return self._caller.call(attempt, Call(operation, self._origin, path, headers, content, payer))
+        return self._caller.call(attempt, Call(operation, self._origin, path, headers, content, budget))

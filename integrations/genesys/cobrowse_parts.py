@@ -36,7 +36,7 @@ def parts_of(conversation: Mapping[str, Any]) -> tuple[CobrowsePart, ...]:
 
 
 def targets_of(parts: Iterable[CobrowsePart], session_id: str) -> tuple[str, ...]:
-    """What to disconnect, one communication for each live session: the customer's, else whichever is there."""
+    """The communications to disconnect, one for each live session: the customer's, else any other."""
     found: dict[str, CobrowsePart] = {}
     for part in sorted(parts, key=lambda part: part.purpose != "customer"):
         if part.participant_id and part.id and not part.over and session_id in ("", part.session_id):

@@ -12,7 +12,16 @@ from integrations.genesys.presence import OVER, Presence, is_over, presence_of, 
 from integrations.genesys.redaction import redact
 
 # The participant's list of each kind, and the kind's name in a data action's `channel`.
-_KINDS = {"chats": "webchat", "calls": "voice", "messages": "message", "emails": "e-mail", "callbacks": "callback"}
+_KINDS = {
+    "chats": "webchat",
+    "calls": "voice",
+    "messages": "message",
+    "emails": "e-mail",
+    "callbacks": "callback",
+    "videos": "video",
+    "internalMessages": "internal message",
+    "socialExpressions": "social media",
+}
 _MEDIA_KINDS = {
     "chat": "webchat",
     "webchat": "webchat",
@@ -32,7 +41,7 @@ _LEFT = (
 
 
 class ConversationSnapshot:
-    """A conversation as one GET showed it: a loaded ConversationSchema. Each part is read when it is first asked for.
+    """A conversation as one GET returned it: a loaded ConversationSchema. Each property is computed at its first use.
 
     Most callers ask whether it shows one session, and no more.
     """
@@ -59,16 +68,21 @@ class ConversationSnapshot:
     @cached_property
     def sessions(self) -> tuple[Session, ...]:
         """Its cobrowse sessions as each participant has them."""
-        media = [medium for medium in self._shown["media"] if medium["type"].lower() == "cobrowse"]
-        for participant in self._participants:
-            media.extend(participant["cobrowsesessions"])
-        return tuple(_session(self.id, medium) for medium in media)
+        return tuple(_session(self.id, medium) for medium in self._cobrowse_media)
 
     @cached_property
     def live(self) -> tuple[Session, ...]:
         """The sessions that a customer can use now, those that are not over, each once."""
-        live = [session for session in self.sessions if session.state.lower() not in OVER]
+        shown = zip(self.sessions, self._cobrowse_media, strict=True)
+        live = [session for session, medium in shown if not is_over(medium)]
         return tuple({session.cobrowse_session_id: session for session in reversed(live)}.values())[::-1]
+
+    @cached_property
+    def _cobrowse_media(self) -> Sequence[Mapping[str, str]]:
+        media = [medium for medium in self._shown["media"] if medium["type"].lower() == "cobrowse"]
+        for participant in self._participants:
+            media.extend(participant["cobrowsesessions"])
+        return media
 
     @cached_property
     def customer(self) -> Presence:
@@ -82,7 +96,7 @@ class ConversationSnapshot:
 
     @cached_property
     def parts(self) -> tuple[CobrowsePart, ...]:
-        """Who is in which session."""
+        """Who takes part in which session."""
         return parts_of(self._shown)
 
     @property
@@ -117,7 +131,7 @@ class ConversationSnapshot:
                 f"conversation {self.id} is {' and '.join(self.kinds)}, which can't carry cobrowse"
             )
 
-    def contradict(self, channel: Channel | None) -> None:
+    def raise_if_other_channel(self, channel: Channel | None) -> None:
         """Raise CobrowseNotSupported if the conversation is known to be on another channel than the requested one."""
         if channel is not None and self.kinds and channel not in self.kinds:
             kinds = " and ".join(self.kinds)

@@ -155,7 +155,7 @@ def target(url: httpx.URL) -> str:
     return f"{url.scheme}://{url.netloc.decode('ascii')}{url.raw_path.decode('ascii')}"
 
 
-def read_head(lines: Sequence[bytes]) -> ResponseHead:
+def parse_head(lines: Sequence[bytes]) -> ResponseHead:
     """The final answer's head among the lines libcurl hands over: interim 1xx heads stand before it, trailers after it.
 
     Raises:

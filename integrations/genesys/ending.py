@@ -21,7 +21,7 @@ _NO_CALL = (
 
 @dataclass(frozen=True, slots=True)
 class EndCalls:
-    """The calls of an end. `authorize` gives the calls of the flow in force.
+    """The calls of an end. `authorize` returns the calls of the flow that the org uses.
 
     `unendable` is that flow's name if its sessions can't be ended, else "".
     """
@@ -31,7 +31,7 @@ class EndCalls:
     unendable: Callable[[], str]
 
     def step(self) -> Step:
-        """What ends a session, of whichever flow: left out where a check has found nothing live."""
+        """The step that ends a session of any flow; skipped where a check has found nothing live."""
         return Step(
             "end",
             self.disconnect,

@@ -78,6 +78,8 @@ _IP_REFUSED = re.compile(
     r"|\b(?:unauthorized|disallowed|blocked|denied) ip\b",
     re.IGNORECASE,
 )
+# However a login host says which part of the request it refuses: invalid_scope, invalid.scope, "The requested scope …".
+_SCOPES = re.compile(r"(?<![a-z])scopes?(?![a-z])", re.IGNORECASE)
 _BY_MESSAGE = ((_USER_CONTEXT, Meaning(UserTokenRequired)), (_IP_REFUSED, _IP))
 _BY_STATUS: Mapping[int, Meaning] = {
     401: Meaning(GenesysUnauthorized, new_token=True),
@@ -112,14 +114,18 @@ def meaning_of(status: int, code: str, message: str, *, is_json: bool) -> Meanin
 def meaning_of_login(status: int, code: str, message: str, *, is_json: bool) -> Meaning | None:
     """What a refusal by the login host means: OAuth refuses with 400 or 401 (RFC 6749, 5.2) and a JSON body.
 
+    A refusal of the scopes is one however it is put: without it, `auto` would not try the flow that asks for none.
+
     A new token is no help where none was to be had.
     """
+    if status in (400, 401) and _SCOPES.search(f"{code} {message}"):
+        return CODES["invalid_scope"]
     found = meaning_of(status, code, message, is_json=is_json)
     if found is None and 300 <= status < 500 and status not in (400, 408):
         return _NO_LOGIN_HOST
     if found is None and status == 400:
         return Meaning(GenesysUnauthorized)
-    if found is not None and found.kind is GenesysForbidden and code != "invalid_scope":
+    if found is not None and found.kind is GenesysForbidden and code.strip().lower() != "invalid_scope":
         # Only that code is about the scopes.
         return replace(found, by_role=False)
     return found

@@ -96,7 +96,7 @@ def candidates(mode: str, rows: Sequence[FlowRow] = FLOWS) -> tuple[FlowRow, ...
     return tuple(row for row in rows if mode in (AUTO, row.name))
 
 
-def lacking_hint(row: FlowRow, rows: Sequence[FlowRow]) -> str:
+def unavailable_hint(row: FlowRow, rows: Sequence[FlowRow]) -> str:
     """What to do where this flow is set and the org does not have it."""
     others = " or ".join([*(other.name for other in rows if other is not row), AUTO])
     return f"This org has no {row.trial.path}; set COBROWSE_FLOW={others}." if row.trial else ""
@@ -117,15 +117,17 @@ class Flows:
         )
         self._ending = Flow("end", (self._end_calls.step(),))
         self._candidates = [row.name for row in candidates(mode, rows)]
-        self._lacking: set[str] = set()
+        self._unavailable: set[str] = set()
         self._calls = {
-            row.name: Calls(client, row.scopes, partial(self._lacks, row.name), lacking_hint(row, rows), row.hints)
+            row.name: Calls(
+                client, row.scopes, partial(self._mark_unavailable, row.name), unavailable_hint(row, rows), row.hints
+            )
             for row in rows
         }
         self._flows = {row.name: Flow(row.name, row.steps(self._calls[row.name])) for row in rows}
 
     def flow(self, name: str = "") -> Flow:
-        """The flow of that name, else the one in force for this org."""
+        """The flow of that name, else the one that this org uses."""
         return self._flows[name or self._in_force()]
 
     def ending(self) -> Flow:
@@ -180,11 +182,11 @@ class Flows:
         return str(entities[0]["id"])
 
     def _in_force(self) -> str:
-        return next(name for name in self._candidates if name not in self._lacking)
+        return next(name for name in self._candidates if name not in self._unavailable)
 
-    def _lacks(self, name: str) -> bool:
+    def _mark_unavailable(self, name: str) -> bool:
         """Note that the org does not have this flow, if another takes its place; whether one does."""
         if name not in self._candidates[:-1]:
             return False
-        self._lacking.add(name)
+        self._unavailable.add(name)
         return True

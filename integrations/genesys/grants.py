@@ -20,9 +20,9 @@ GRANTS = (AUTO, CLIENT, USER)
 
 
 class Grant(NamedTuple):
-    """A way to a token. `payer` is the budget of calls that it has."""
+    """A source of tokens. `budget` is the name of their budget of calls."""
 
-    payer: str
+    budget: str
     get: Callable[[Attempt], Secret]
     invalidate: Callable[[Secret], None]
 

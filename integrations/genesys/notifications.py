@@ -10,28 +10,30 @@ from cobrowse.errors import GenesysBadResponse
 from cobrowse.flow import Attempt
 from integrations.genesys.client import Client
 from integrations.genesys.operations import CONVERSATION, Operation, UpstreamRejected
-from schemas import genesys_notifications as shapes
+from schemas import genesys_notifications as schemas
 
 # A channel that nobody connects to is dropped by Genesys, so one more than needed does no harm.
 CHANNEL = Operation(
-    "channel", "POST", "/api/v2/notifications/channels", shapes.ChannelSchema(), repeatable=True, sends_json=True
+    "channel", "POST", "/api/v2/notifications/channels", schemas.ChannelSchema(), repeatable=True, sends_json=True
 )
 # Replaces the channel's topics. With ignoreErrors each topic's own state is answered, and the good ones hold.
 SUBSCRIBE = Operation(
     "subscribe",
     "PUT",
     "/api/v2/notifications/channels/{target}/subscriptions?ignoreErrors=true",
-    shapes.SubscriptionsSchema(),
+    schemas.SubscriptionsSchema(),
     repeatable=True,
     sends_json=True,
 )
-QUEUES = Operation("queues", "GET", "/api/v2/routing/queues?pageSize=100", shapes.EntitiesSchema(), repeatable=True)
-USERS = Operation("users", "POST", "/api/v2/users/search", shapes.UserResultsSchema(), repeatable=True, sends_json=True)
+QUEUES = Operation("queues", "GET", "/api/v2/routing/queues?pageSize=100", schemas.EntitiesSchema(), repeatable=True)
+USERS = Operation(
+    "users", "POST", "/api/v2/users/search", schemas.UserResultsSchema(), repeatable=True, sends_json=True
+)
 DETAILS = Operation(
     "details",
     "POST",
     "/api/v2/analytics/conversations/details/query",
-    shapes.ConversationDetailsSchema(),
+    schemas.ConversationDetailsSchema(),
     repeatable=True,
     sends_json=True,
 )

@@ -11,12 +11,13 @@ from cobrowse.clock import Clock
 from cobrowse.errors import GenesysBadResponse, GenesysTimeout, GenesysUnavailable, SessionNotIdentified
 from integrations.genesys.error_codes import GRANT_REFUSED, LOGIN_HINT, meaning_of, meaning_of_login, refusal
 from integrations.genesys.redaction import redact
-from integrations.genesys.waits import Fields, wait_of
-from schemas import genesys as shapes
+from integrations.genesys.waits import Fields, parse_wait
+from schemas import genesys as schemas
+from schemas.json_text import parse_json
 
 # By which the sandbox says what it is; Genesys and gateways to it have no such header.
 SANDBOX_HEADER = "x-genesys-sandbox"
-_ERROR_BODY = shapes.ErrorBodySchema()
+_ERROR_BODY = schemas.ErrorBodySchema()
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Operation:
     name: str
     method: str
     path: str
-    answer: shapes.GenesysSchema
+    answer: schemas.GenesysSchema
     repeatable: bool
     sends_json: bool = False
     has_side_effect: bool = False
@@ -38,26 +39,26 @@ class Operation:
     refuses_grants: bool = False
 
 
-TOKEN = Operation("token", "POST", "/oauth/token", shapes.TokenSchema(), repeatable=True, is_login=True)
+TOKEN = Operation("token", "POST", "/oauth/token", schemas.TokenSchema(), repeatable=True, is_login=True)
 # The service user's token, for a code or a refresh token. Sent again after a lost answer it may find either used up;
 # but what the answer held is lost then all the same.
-USER_TOKEN = replace(TOKEN, name="user_token", answer=shapes.UserTokenSchema(), refuses_grants=True)
+USER_TOKEN = replace(TOKEN, name="user_token", answer=schemas.UserTokenSchema(), refuses_grants=True)
 LIST = Operation(
     "list",
     "GET",
     "/api/v2/conversations/webchat?active=true&pageSize=1",
-    shapes.ConversationListSchema(),
+    schemas.ConversationListSchema(),
     repeatable=True,
 )
 CONVERSATION = Operation(
-    "conversation", "GET", "/api/v2/conversations/{conversation_id}", shapes.ConversationSchema(), repeatable=True
+    "conversation", "GET", "/api/v2/conversations/{conversation_id}", schemas.ConversationSchema(), repeatable=True
 )
 # An unattached session reaches no customer, so a create whose response was lost may be retried.
 CREATE = Operation(
     "create",
     "POST",
     "/api/v2/cobrowse/sessions",
-    shapes.CreatedSessionSchema(),
+    schemas.CreatedSessionSchema(),
     repeatable=True,
     sends_json=True,
     has_side_effect=True,
@@ -66,7 +67,7 @@ ATTACH = Operation(
     "attach",
     "POST",
     "/api/v2/conversations/{conversation_id}/media",
-    shapes.AttachedMediaSchema(),
+    schemas.AttachedMediaSchema(),
     repeatable=False,
     sends_json=True,
     has_side_effect=True,
@@ -76,18 +77,18 @@ COBROWSE = Operation(
     "cobrowse",
     "POST",
     "/api/v2/conversations/{conversation_id}/cobrowse",
-    shapes.CobrowseSessionSchema(),
+    schemas.CobrowseSessionSchema(),
     repeatable=False,
     has_side_effect=True,
 )
 # Whose token it is: only a user's has an answer.
-ME = Operation("me", "GET", "/api/v2/users/me?expand=organization", shapes.MeSchema(), repeatable=True)
+ME = Operation("me", "GET", "/api/v2/users/me?expand=organization", schemas.MeSchema(), repeatable=True)
 # Ends one participant's part of a session, and with the customer's the session.
 DISCONNECT = Operation(
     "disconnect",
     "PATCH",
     "/api/v2/conversations/cobrowsesessions/{conversation_id}/participants/{target}",
-    shapes.NoContentSchema(),
+    schemas.NoContentSchema(),
     repeatable=False,
     sends_json=True,
     has_side_effect=True,
@@ -97,7 +98,7 @@ ATTRIBUTES = Operation(
     "attributes",
     "PATCH",
     "/api/v2/conversations/{conversation_id}/participants/{target}/attributes",
-    shapes.NoContentSchema(),
+    schemas.NoContentSchema(),
     repeatable=True,
     sends_json=True,
     has_side_effect=True,
@@ -133,7 +134,7 @@ def parse_response(
         code = error["code"] or error["error"]
         words = error["message"] or error["error_description"] or error["description"]
     message = f"{operation.name}: Genesys answered {status}{_detail(error, code, words, redacted)}"
-    wait = wait_of(status, headers, words, clock)
+    wait = parse_wait(status, headers, words, clock)
     mean = meaning_of_login if operation.is_login else meaning_of
     meaning = mean(status, code, words, is_json=error is not None)
     if operation.refuses_grants and code == "invalid_grant" and status in (400, 401):
@@ -168,17 +169,17 @@ def check_is_identified(created: Mapping[str, Any]) -> None:
         raise SessionNotIdentified("create: Genesys answered with a success that does not say which session it made")
 
 
-def unread(operation: Operation) -> dict[str, Any]:
+def empty_content(operation: Operation) -> dict[str, Any]:
     """The content of a success that can't be read: it has happened, and all it would have said is unknown."""
     return operation.answer.load({})
 
 
 def _content(operation: Operation, status: int, body: bytes) -> dict[str, Any]:
     try:
-        return operation.answer.load(orjson.loads(body))
+        return operation.answer.load(parse_json(body))
     except (orjson.JSONDecodeError, ValidationError) as error:
         if operation.has_side_effect:
-            return unread(operation)
+            return empty_content(operation)
         hint = LOGIN_HINT if operation.is_login else ""
         if isinstance(error, orjson.JSONDecodeError):
             message = f"{operation.name}: Genesys answered {status} with a body that is not JSON"
@@ -191,7 +192,7 @@ def _content(operation: Operation, status: int, body: bytes) -> dict[str, Any]:
 def _error_body(body: bytes) -> dict[str, Any] | None:
     """What the body says of the error; None if it is no JSON object."""
     try:
-        return _ERROR_BODY.load(orjson.loads(body))
+        return _ERROR_BODY.load(parse_json(body))
     except (orjson.JSONDecodeError, ValidationError):
         return None
 

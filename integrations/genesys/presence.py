@@ -6,7 +6,7 @@ from typing import Any
 
 OVER = frozenset({"disconnected", "terminated", "ended", "closed", "inactive"})
 # The lists in which a participant's talk with the other side stands.
-_LISTS = ("calls", "chats", "messages", "emails", "callbacks")
+_LISTS = ("calls", "chats", "messages", "emails", "callbacks", "videos", "internalMessages", "socialExpressions")
 
 
 class Presence(StrEnum):

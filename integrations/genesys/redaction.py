@@ -13,7 +13,7 @@ from urllib.parse import quote
 from cobrowse.model import Secret, Session
 
 MASK = "•••"
-# Characters below which a held value is too common to be searched for; a join code has six.
+# Characters below which a secret is too common to be searched for; a join code has six.
 MIN_MASKED_LENGTH = 4
 
 _NAMES = (
@@ -30,13 +30,13 @@ _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re
 _NO_WORD = 40
 
 
-def redact(text: str, held: Iterable[str] = ()) -> str:
-    """The text with credentials, and queries and user info of URLs, as dots; `held` values are masked anywhere.
+def redact(text: str, secrets: Iterable[str] = ()) -> str:
+    """The text with credentials, and queries and user info of URLs, as dots; `secrets` are masked anywhere.
 
     Conversation ids, error codes, host names and paths stay.
     """
     # The longest first, so that no part of it is masked before the whole.
-    for value in sorted({form for one in held for form in _spellings(one)}, key=len, reverse=True):
+    for value in sorted({form for one in secrets for form in _spellings(one)}, key=len, reverse=True):
         text = text.replace(value, MASK)
     text = _SCHEME.sub(rf"\1 {MASK}", text)
     text = _NAMED.sub(rf"\1\2{MASK}", text)

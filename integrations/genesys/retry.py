@@ -19,11 +19,11 @@ from cobrowse.model import Secret
 from integrations.genesys.budget import Budgets
 from integrations.genesys.circuit_breaker import CircuitBreaker
 from integrations.genesys.curl import BodyTooLarge
-from integrations.genesys.operations import Operation, check_is_sandbox, parse_response, unread
+from integrations.genesys.operations import Operation, check_is_sandbox, empty_content, parse_response
 from integrations.genesys.origin import Header, Origin, OriginRequest
 from integrations.genesys.redaction import Redactor, redact
 from integrations.genesys.transport import fields_of
-from integrations.genesys.waits import budget_of
+from integrations.genesys.waits import parse_budget
 
 # Seconds: the first wait before a retry when Genesys names none; each further one is twice as long, all jittered.
 FIRST_BACKOFF = 0.2
@@ -32,12 +32,16 @@ CONNECT_SECONDS = 3.0
 # Shares of the time left that a call leaves to what may have to follow it: a retry; a probe after a lost response.
 RETRY_RESERVE = 0.4
 PROBE_RESERVE = 0.3
+_NOT_REACHED = (
+    "Nothing was sent: this machine can't reach Genesys; check its DNS, GENESYS_PROXY and GENESYS_CA_FILE, with "
+    "`cobrowse-bridge doctor`."
+)
 
 
 class Call(NamedTuple):
-    """What is sent. `path` is percent-encoded, `payer` the budget that it is counted in, "" for none.
+    """A request. `path` is percent-encoded, `budget` the name of the budget that it counts towards, "" for none.
 
-    No message shows what is `held`.
+    No message shows its `secrets`.
     """
 
     operation: Operation
@@ -45,8 +49,8 @@ class Call(NamedTuple):
     path: str
     headers: Sequence[Header] = ()
     content: bytes | None = None
-    payer: str = "api"
-    held: Sequence[Secret] = ()
+    budget: str = "api"
+    secrets: Sequence[Secret] = ()
 
 
 class RetryingCaller:
@@ -74,13 +78,13 @@ class RetryingCaller:
         self._clock = clock
         self._jitter = jitter
 
-    def await_budget(self, attempt: Attempt, payer: str) -> None:
+    def await_budget(self, attempt: Attempt, budget: str) -> None:
         """Wait until the token whose budget of calls this is may be used.
 
         Raises:
             GenesysRateLimited: Its calls are used up for longer than the deadline allows to wait.
         """
-        left = self.budgets.seconds_left(payer) if payer else 0.0
+        left = self.budgets.seconds_left(budget) if budget else 0.0
         if left <= 0:
             return
         if not attempt.deadline.allows(left):
@@ -102,7 +106,7 @@ class RetryingCaller:
         for number in range(1, MAX_ATTEMPTS + 1):
             # Outside of the try: what the breaker refuses goes to the caller at once, whatever wait would fit.
             self.breaker.before_call(operation.name, attempt.initiation_id)
-            self.await_budget(attempt, call.payer)
+            self.await_budget(attempt, call.budget)
             last = number == MAX_ATTEMPTS
             try:
                 return self._call_once(attempt, call, last=last)
@@ -119,7 +123,7 @@ class RetryingCaller:
         raise AssertionError  # pragma: no cover - the last try returns or raises
 
     def _call_once(self, attempt: Attempt, call: Call, *, last: bool) -> dict[str, Any]:
-        operation, payer = call.operation, call.payer
+        operation, budget = call.operation, call.budget
         reserve = (0.0 if last else RETRY_RESERVE) if operation.repeatable else PROBE_RESERVE
         left = attempt.deadline.remaining() * (1 - reserve)
         if left <= 0:
@@ -128,7 +132,7 @@ class RetryingCaller:
         request = OriginRequest(operation.method, call.origin, call.path, call.headers, call.content, extensions)
         start = self._clock.monotonic()
         result = "broken"
-        redacted = Redactor((*self._secrets, *call.held), attempt.session, call.headers)
+        redacted = Redactor((*self._secrets, *call.secrets), attempt.session, call.headers)
         try:
             response = self._transport.handle_request(request)
             status = response.status_code
@@ -136,9 +140,9 @@ class RetryingCaller:
             # Any status below 500, a rejection or a 429 included, shows that the operation is up.
             self.breaker.record_result(operation.name, ok=status < 500)
             fields = fields_of(response)
-            spent = budget_of(fields)
-            if payer and spent is not None:
-                self.budgets.record(payer, spent)
+            spent = parse_budget(fields)
+            if budget and spent is not None:
+                self.budgets.record(budget, spent)
             if self._sandbox:
                 check_is_sandbox(operation, status, fields)
             return parse_response(operation, status, fields, response.read(), self._clock, redacted)
@@ -152,7 +156,7 @@ class RetryingCaller:
                 # It has happened; only what the answer would have said is lost.
                 result = str(answered)
                 self.breaker.record_result(operation.name, ok=True)
-                return unread(operation)
+                return empty_content(operation)
             failure = map_transport_error(operation, call.origin.host, error, redacted)
             result = failure.code
             if isinstance(error, httpx.TimeoutException):
@@ -178,7 +182,7 @@ def map_transport_error(
     if isinstance(error, httpx.ConnectTimeout):
         return GenesysTimeout(f"{operation.name}: no connection to {host} in time")
     if isinstance(error, httpx.ConnectError):
-        return GenesysUnavailable(f"{operation.name}: can't connect to {host}: {reason}")
+        return GenesysUnavailable(f"{operation.name}: can't connect to {host}: {reason}", hint=_NOT_REACHED)
     if isinstance(error, httpx.TimeoutException):
         return GenesysTimeout(f"{operation.name}: {host} did not answer in time", ambiguous=lost)
     if isinstance(error, BodyTooLarge):

@@ -36,15 +36,15 @@ VERIFY_DELAYS = (0.0, 0.2, 0.4, 0.8)
 class Calls:
     """The calls of one flow.
 
-    `scopes` are those it asks for, by the command's channel; without any, the client's roles decide. `lacks` notes that
-    the org does not have this flow and says whether another takes its place; `lacking` is the hint where none does.
-    `hints` are for kinds of conversation that the flow can't serve.
+    `scopes` are those it asks for, by the command's channel; without any, the client's roles decide.
+    `mark_unavailable` notes that the org does not have this flow and returns whether another takes its place;
+    `unavailable_hint` is the hint where none does. `hints` are for kinds of conversation that the flow can't serve.
     """
 
     client: Client
     scopes: Mapping[Channel | None, str]
-    lacks: Callable[[], bool]
-    lacking: str
+    mark_unavailable: Callable[[], bool]
+    unavailable_hint: str
     hints: Mapping[str, str]
 
     def scope(self, attempt: Attempt) -> str:
@@ -52,11 +52,11 @@ class Calls:
         return self.scopes.get(attempt.command.channel, "")
 
     def authorize(self, attempt: Attempt) -> None:
-        """Make sure of a token. FlowUnavailable if the org refuses this flow's scopes and has another flow."""
+        """Get a token. FlowUnavailable if the org refuses this flow's scopes and has another flow."""
         try:
             self.client.authorize(attempt, self.scope(attempt))
         except GenesysForbidden as error:
-            self._leave_if_lacking(error)
+            self._raise_if_flow_unavailable(error)
             raise
 
     def token(self, attempt: Attempt) -> SessionUpdate:
@@ -79,11 +79,11 @@ class Calls:
             if refused.status not in (404, 405):
                 hint = "Genesys refuses to create the session; check sessionSettings against the org's configuration."
                 raise CobrowseNotSupported(refused.message, hint=hint) from None
-            if self.lacks():
+            if self.mark_unavailable():
                 raise FlowUnavailable from None
-            raise CobrowseNotSupported(refused.message, hint=self.lacking) from None
+            raise CobrowseNotSupported(refused.message, hint=self.unavailable_hint) from None
         except GenesysForbidden as error:
-            self._leave_if_lacking(error)
+            self._raise_if_flow_unavailable(error)
             raise
         check_is_identified(created)
         return {
@@ -104,7 +104,7 @@ class Calls:
         except UpstreamRejected as refused:
             self._raise_rejection_reason(attempt, refused)
         except GenesysForbidden as error:
-            self._doubt(attempt, error)
+            self._explain_forbidden(attempt, error)
         return {"media_id": attached["id"], "state": attached["state"]}
 
     def cobrowse(self, attempt: Attempt) -> SessionUpdate:
@@ -115,7 +115,7 @@ class Calls:
         except UpstreamRejected as refused:
             self._raise_rejection_reason(attempt, refused)
         except GenesysForbidden as error:
-            self._doubt(attempt, error)
+            self._explain_forbidden(attempt, error)
         return {
             "cobrowse_session_id": started["id"],
             "join_code": Secret(started["joinCode"]),
@@ -186,19 +186,20 @@ class Calls:
                 raise GenesysBadResponse(refused.message) from None
             raise ConversationNotFound(f"conversation {conversation_id}: {refused.message}") from None
 
-    def _leave_if_lacking(self, error: GenesysForbidden) -> None:
+    def _raise_if_flow_unavailable(self, error: GenesysForbidden) -> None:
         """Raise FlowUnavailable if Genesys itself refuses what this flow asks for, and another takes its place."""
-        if error.by_role and self.lacks():
+        if error.by_role and self.mark_unavailable():
             raise FlowUnavailable from None
 
     def _raise_rejection_reason(self, attempt: Attempt, refused: UpstreamRejected) -> NoReturn:
         """Why Genesys refuses to add cobrowse: the conversation itself says. A conflict may be its session."""
         if refused.status == 409:
             # Added by a call whose answer a gateway lost and sent again: only a check can find out; the probe is one.
-            raise GenesysUnavailable(refused.message, ambiguous=True, refused=True)
+            hint = "Genesys reports a conflict: this conversation may have an offer that it does not show; retry."
+            raise GenesysUnavailable(refused.message, hint=hint, ambiguous=True, refused=True)
         seen = self.fetch_conversation(attempt)
         seen.raise_if_ineligible()
-        seen.contradict(attempt.command.channel)
+        seen.raise_if_other_channel(attempt.command.channel)
         if len(seen.kinds) == 1 and seen.kinds[0] in self.hints:
             (kind,) = seen.kinds
             raise CobrowseNotSupported(f"{refused.message}; conversation {seen.id} is {kind}", hint=self.hints[kind])
@@ -208,11 +209,11 @@ class Calls:
             "check that cobrowse is enabled in the org and in its deployment.",
         )
 
-    def _doubt(self, attempt: Attempt, error: GenesysForbidden) -> NoReturn:
+    def _explain_forbidden(self, attempt: Attempt, error: GenesysForbidden) -> NoReturn:
         """Why Genesys forbids it: a channel that is not the conversation's asks for the wrong scope."""
         if attempt.command.channel is not None and error.by_role:
             with suppress(GenesysError, ConversationNotFound):
-                self.fetch_conversation(attempt).contradict(attempt.command.channel)
+                self.fetch_conversation(attempt).raise_if_other_channel(attempt.command.channel)
         raise error
 
 

@@ -31,7 +31,7 @@ class Stream:
         self._connection = connection
 
     def receive(self, seconds: float) -> str | bytes | None:
-        """The next message; None if there is none within so many seconds. Raises StreamClosed."""
+        """The next message; None if there is none within `seconds`. Raises StreamClosed."""
         try:
             return self._connection.recv(timeout=seconds)
         except TimeoutError:

@@ -84,7 +84,7 @@ class Connection:
 
         Raises:
             httpx.RequestError: As `curl.map_error` says, after the extension `answered` is set to the answer's status
-                where its head came whole; `BodyTooLarge` past the limit; what `curl.read_head` raises.
+                where its head came whole; `BodyTooLarge` past the limit; what `curl.parse_head` raises.
                 After any other exception the connection is in an unknown state and must be closed.
         """
         connect, total = curl.limits(request.extensions)
@@ -110,11 +110,11 @@ class Connection:
         self._size = self._times_sent = 0
         try:
             multi.perform(self._curl)
-            return BufferedResponse(curl.read_head(self._lines), b"".join(self._chunks))
+            return BufferedResponse(curl.parse_head(self._lines), b"".join(self._chunks))
         except pycurl.error as error:
             if self._times_sent:  # else what is there is a proxy's
                 with suppress(httpx.RemoteProtocolError):
-                    request.extensions["answered"] = curl.read_head(self._lines).status
+                    request.extensions["answered"] = curl.parse_head(self._lines).status
             if self._size > self._max_body_bytes:
                 raise BodyTooLarge(f"the response's body is larger than {self._max_body_bytes} bytes") from error
             raise curl.map_error(*error.args, sent=self._times_sent > 0) from error

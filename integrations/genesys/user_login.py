@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from cobrowse.errors import GenesysBadResponse, GenesysUnauthorized, LoginRequired
 from cobrowse.flow import Attempt
 from cobrowse.model import Secret
-from integrations.genesys.auth import ask_login_host
+from integrations.genesys.auth import post_to_login_host
 from integrations.genesys.operations import ME, USER_TOKEN
 from integrations.genesys.origin import Origin, api_headers
 from integrations.genesys.retry import Call, RetryingCaller
@@ -22,7 +22,7 @@ _WRONG_CLIENT = (
 
 
 class UserTokenPair(NamedTuple):
-    """What Genesys gives: `expires_in` is the access token's, in seconds; `refresh` is empty where it gave none."""
+    """Genesys's tokens: `expires_in` is the access token's, in seconds; `refresh` is empty if there is none."""
 
     access: Secret
     refresh: Secret
@@ -30,7 +30,7 @@ class UserTokenPair(NamedTuple):
 
 
 class Person(NamedTuple):
-    """Whose token it is, for people to read."""
+    """A token's user and org, for people to read."""
 
     user: str
     org: str
@@ -77,7 +77,7 @@ class UserLogin:
         form: dict[str, str | Secret] = {"grant_type": "authorization_code", "code": code, "redirect_uri": uri}
         if self._client.is_public:
             form["code_verifier"] = verifier
-        pair = self._ask(attempt, form)
+        pair = self._request_tokens(attempt, form)
         if not pair.refresh:
             raise GenesysBadResponse(
                 "user_token: Genesys gave no refresh token, so the login would end with its first token",
@@ -88,21 +88,21 @@ class UserLogin:
 
     def refresh(self, attempt: Attempt, refresh: Secret) -> UserTokenPair:
         """The next pair for a refresh token, which is void from then on if the pair has another."""
-        pair = self._ask(attempt, {"grant_type": "refresh_token", "refresh_token": refresh})
+        pair = self._request_tokens(attempt, {"grant_type": "refresh_token", "refresh_token": refresh})
         return pair if pair.refresh else pair._replace(refresh=refresh)
 
-    def whose(self, attempt: Attempt, token: Secret, api_url: str) -> Person:
+    def fetch_user(self, attempt: Attempt, token: Secret, api_url: str) -> Person:
         """The user of a token."""
         headers = api_headers(token, attempt.command.correlation_id, None)
-        me = self._caller.call(attempt, Call(ME, Origin(api_url), ME.path, headers, payer="user"))
+        me = self._caller.call(attempt, Call(ME, Origin(api_url), ME.path, headers, budget="user"))
         org = me["organization"]
         named = org.get("name", "") if isinstance(org, dict) else ""
         return Person(me["email"] or me["name"] or me["id"], str(named))
 
-    def _ask(self, attempt: Attempt, form: Mapping[str, str | Secret]) -> UserTokenPair:
+    def _request_tokens(self, attempt: Attempt, form: Mapping[str, str | Secret]) -> UserTokenPair:
         client = self._client.client_id, self._client.client_secret
         try:
-            answer = ask_login_host(self._caller, attempt, USER_TOKEN, self._origin, client, form)
+            answer = post_to_login_host(self._caller, attempt, USER_TOKEN, self._origin, client, form)
         except GenesysUnauthorized as error:
             error.hint = error.hint or _WRONG_CLIENT
             raise
@@ -114,9 +114,9 @@ def challenge_of(verifier: str) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
 
 
-def code_of(came_back: str, state: str) -> Secret:
+def code_of(callback_url: str, state: str) -> Secret:
     """The code in the URL, or its query, with which the login came back. LoginRequired if it is not this login's."""
-    query = urlsplit(came_back.strip()).query or came_back.strip().lstrip("?")
+    query = urlsplit(callback_url.strip()).query or callback_url.strip().lstrip("?")
     parameters = {name: values[0] for name, values in parse_qs(query).items()}
     if parameters.get("state") != state:
         raise LoginRequired(

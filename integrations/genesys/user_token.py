@@ -49,12 +49,12 @@ class _Renewal:
 
 
 def start_thread(work: Callable[[], None]) -> None:
-    """Run it beside the caller. The process does not end before it does."""
+    """Run the work in a thread. The process does not exit before it has ended."""
     Thread(target=work, name="service-user-token").start()
 
 
 class UserTokens:
-    """Hands out the service user's token. `name` is its login's in the store, `run` does work beside the caller."""
+    """Provides the service user's token. `name` is its login's in the store; `run` runs work in the background."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class UserTokens:
         self._store = store
         self._clock = clock
         self._name = name
-        self._holder = lease_owner
+        self._lease_owner = lease_owner
         self._guard = new_lock()
         self._run = run
         self._token = _Cached(Secret(), 0, 0.0, 0.0)
@@ -96,7 +96,7 @@ class UserTokens:
         try:
             token = self._token
             if not token.value or self._clock.monotonic() >= token.fresh_until:
-                token = self._token = self._look(attempt)
+                token = self._token = self._refresh(attempt)
             return token.value
         finally:
             self._guard.release()
@@ -125,8 +125,8 @@ class UserTokens:
             return error
         return _login_required(grant) if needed or grant is not None else None
 
-    def _look(self, attempt: Attempt) -> _Cached:
-        """The token in the store, after a renewal if it is over. One that is only due is renewed beside this."""
+    def _refresh(self, attempt: Attempt) -> _Cached:
+        """The token in the store, renewed first if expired; one that is only due is renewed in the background."""
         while True:
             try:
                 grant = self._read()
@@ -137,17 +137,17 @@ class UserTokens:
                 raise
             if grant is None:
                 raise LoginRequired(_NOT_LOGGED_IN)
-            lacking = _login_required(grant)
+            problem = _login_required(grant)
             left = grant.seconds_left - min(EXPIRY_MARGIN, grant.lifetime / 4)
             good = left > 0 and grant.version > self._invalid_version
             renewal = None
-            if lacking is None and not (good and grant.seconds_left > grant.lifetime * RENEW_AT_SHARE):
+            if problem is None and not (good and grant.seconds_left > grant.lifetime * RENEW_AT_SHARE):
                 renewal = self._begin(grant)
             if good:
                 now = self._clock.monotonic()
                 return _Cached(grant.access, grant.version, now + min(left, CACHE_SECONDS), now + left)
-            if lacking is not None:
-                raise lacking
+            if problem is not None:
+                raise problem
             if renewal is not None:
                 self._await(renewal, attempt)
             elif attempt.deadline.allows(POLL_INTERVAL):
@@ -171,7 +171,7 @@ class UserTokens:
         running = self._renewal
         if running is not None and not running.done.is_set():
             return running
-        if not self._store.begin_rotation(self._name, self._holder, RENEWAL_LEASE, grant.version):
+        if not self._store.begin_rotation(self._name, self._lease_owner, RENEWAL_LEASE, grant.version):
             return None
         renewal = self._renewal = _Renewal()
         self._run(lambda: self._renew(grant, renewal))
@@ -181,7 +181,9 @@ class UserTokens:
         # A bug must not keep those waiting who wait for this.
         renewal.error = InternalError("user_token: its renewal failed unexpectedly; see the service's log")
         try:
-            attempt = Attempt(Command("service user", "service-user", RENEWAL_SECONDS), "", self._holder, self._clock)
+            attempt = Attempt(
+                Command("service user", "service-user", RENEWAL_SECONDS), "", self._lease_owner, self._clock
+            )
             self._commit_soon(grant.version, self._login.refresh(attempt, grant.refresh))
             renewal.error = None
             log.info("the service user's token was renewed")
@@ -197,7 +199,7 @@ class UserTokens:
             # Before the next one here can begin, which would have the same lease.
             try:
                 with suppress(LedgerUnavailable):  # it ends by itself
-                    self._store.release(self._name, self._holder)
+                    self._store.release(self._name, self._lease_owner)
             finally:
                 renewal.done.set()
 

@@ -25,7 +25,7 @@ class Fields(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class BudgetHeaders:
-    """A token's calls in the present window: so many of `allowed`, and `reset` seconds until the next window."""
+    """A token's calls in the current window: `count` of `allowed`, and `reset` seconds until the next window."""
 
     count: float
     allowed: float
@@ -38,9 +38,12 @@ class BudgetHeaders:
 
 
 def retry_after(value: str, clock: Clock) -> float | None:
-    """The seconds a Retry-After header means, as a number or an HTTP date; None when it says nothing usable."""
+    """The seconds a Retry-After header means, as a number or an HTTP date; None when it says nothing usable.
+
+    A proxy that adds one of its own writes both into one line: of two numbers the last one counts.
+    """
     try:
-        seconds = float(value)
+        seconds = float(value.rpartition(",")[2])
     except ValueError:
         try:
             seconds = max(0.0, (parsedate_to_datetime(value) - clock.now()).total_seconds())
@@ -50,14 +53,18 @@ def retry_after(value: str, clock: Clock) -> float | None:
     return min(seconds, _MAX_WAIT) if seconds >= 0 else None
 
 
-def wait_of(status: int, headers: Fields, message: str, clock: Clock) -> float | None:
-    """The seconds to wait: Retry-After's, and of a 429 else the window's reset, else those in the message."""
+def parse_wait(status: int, headers: Fields, message: str, clock: Clock) -> float | None:
+    """The seconds to wait: Retry-After's, and of a 429 else the window's reset, else those in the message.
+
+    These headers count whole seconds, so that the 0 of a 429 may be nearly a second.
+    """
     named = retry_after(headers.get("retry-after", ""), clock)
-    if named is not None or status != 429:
+    if status != 429:
         return named
-    reset = _number(headers, "inin-ratelimit-reset")
-    if reset is not None:
-        return min(reset, _MAX_WAIT)
+    if named is None:
+        named = _number(headers, "inin-ratelimit-reset")
+    if named is not None:
+        return min(max(named, 1.0), _MAX_WAIT)
     found = _IN_SECONDS.search(message)
     if found is None:
         return None
@@ -66,7 +73,7 @@ def wait_of(status: int, headers: Fields, message: str, clock: Clock) -> float |
     return min(float(found[1]) * factor, _MAX_WAIT)
 
 
-def budget_of(headers: Fields) -> BudgetHeaders | None:
+def parse_budget(headers: Fields) -> BudgetHeaders | None:
     """The budget that a response states, whatever its status; None without one, or if it is not in numbers."""
     count = _number(headers, "inin-ratelimit-count")
     if count is None:

@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from cobrowse.clock import Clock, Deadline
-from integrations.event_loop import call_on_loop, is_patched, new_brief_lock, new_waiter, wait_for
+from integrations.event_loop import call_on_loop, is_patched, new_native_lock, new_waiter, wait_for
 from integrations.ledger.database import Run
 from integrations.ledger.group_sync import GroupSync
 
@@ -40,23 +40,23 @@ class Closed(Exception):
 class _Job:
     """A work, what came of it, and the greenlet that waits for that."""
 
-    __slots__ = ("durable", "fault", "result", "waiter", "work")
+    __slots__ = ("durable", "error", "result", "waiter", "work")
 
     def __init__(self, work: Callable[[Run], Any], *, durable: bool) -> None:
         self.work = work
         self.durable = durable
         self.result: Any = None
-        self.fault: Exception | None = None
+        self.error: Exception | None = None
         self.waiter: Any = None
 
     @property
-    def must_last(self) -> bool:
+    def must_be_durable(self) -> bool:
         """Whether it was committed and must reach the disk."""
-        return self.durable and self.fault is None
+        return self.durable and self.error is None
 
-    def wake(self, fault: Exception | None) -> None:
+    def wake(self, error: Exception | None) -> None:
         """Let its greenlet go on. On the loop only."""
-        self.fault = self.fault or fault
+        self.error = self.error or error
         self.waiter.switch(None)
 
 
@@ -81,7 +81,7 @@ class Batches:
         self._clock = clock
         self._check = check
         # Held from BEGIN to COMMIT, so that a read by another thread sees nothing that may be rolled back.
-        self._in_use = new_brief_lock()
+        self._in_use = new_native_lock()
         self._waiting: dict[_Job, None] = {}
         self._is_due = False
         self._is_locked = False
@@ -95,11 +95,11 @@ class Batches:
         """
         job = _Job(work, durable=durable)
         if is_patched():
-            self._leave(job, deadline)
+            self._enqueue(job, deadline)
         else:
             self._commit_alone(job, deadline)
-        if job.fault is not None:
-            raise job.fault
+        if job.error is not None:
+            raise job.error
         result: T = job.result
         return result
 
@@ -123,11 +123,11 @@ class Batches:
             if not deadline.allows(RETRY_INTERVAL):
                 raise Locked
             self._clock.sleep(RETRY_INTERVAL)
-        if job.must_last:
+        if job.must_be_durable:
             self._sync.run()
 
-    def _leave(self, job: _Job, deadline: Deadline) -> None:
-        """Leave the work to the loop, and wait for what comes of it."""
+    def _enqueue(self, job: _Job, deadline: Deadline) -> None:
+        """Queue the work for the loop, and wait for its result."""
         job.waiter = new_waiter()
         self._waiting[job] = None
         if not self._is_due:
@@ -151,13 +151,13 @@ class Batches:
         self._is_due = bool(self._waiting)
         if self._is_due:
             call_on_loop(self._commit_waiting, RETRY_INTERVAL if self._is_locked else 0.0)
-        self._sync.request([job.wake for job in ended if job.must_last])
+        self._sync.request([job.wake for job in ended if job.must_be_durable])
         for job in ended:
-            if not job.must_last:
+            if not job.must_be_durable:
                 job.wake(None)
 
     def _commit(self, batch: tuple[_Job, ...]) -> bool:
-        """Run these in one transaction. False if another process writes just now; a fault of it is each one's.
+        """Run these in one transaction. False if another process writes just now; an error of it is each job's.
 
         A work that fails has written nothing, or what is right by itself (`Database.write`).
         """
@@ -168,20 +168,20 @@ class Batches:
                 for job in batch:
                     try:
                         job.result = job.work(self._run)
-                    except Exception as fault:
+                    except Exception as error:
                         if not self._connection.in_transaction:
-                            raise  # SQLite has rolled everything back: a full disk, a fault of it
-                        job.fault = fault  # for the request that asked for this work, not for the others
+                            raise  # SQLite has rolled everything back: a full disk, an I/O error
+                        job.error = error  # for the request that asked for this work, not for the others
                 self._connection.execute("COMMIT")
                 self.commits += 1
-            except BaseException as fault:
+            except BaseException as error:
                 if not self._closed and self._connection.in_transaction:
                     with suppress(sqlite3.Error):  # then the next BEGIN is refused, and the file opened anew
                         self._connection.rollback()
-                if not isinstance(fault, Exception):
+                if not isinstance(error, Exception):
                     raise
                 for job in batch:
-                    job.fault = job.fault or fault
+                    job.error = job.error or error
         return True
 
     def _begin(self) -> bool:
@@ -190,8 +190,8 @@ class Batches:
         self._check()
         try:
             self._connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError as fault:
-            if is_busy(fault):
+        except sqlite3.OperationalError as error:
+            if is_busy(error):
                 return False
             raise
         return True
@@ -202,14 +202,14 @@ def retry_while_busy(do: Callable[[], T], deadline: Deadline) -> T:
     while True:
         try:
             return do()
-        except sqlite3.OperationalError as fault:
-            if not is_busy(fault):
+        except sqlite3.OperationalError as error:
+            if not is_busy(error):
                 raise
             if not deadline.allows(RETRY_INTERVAL):
-                raise Locked from fault
+                raise Locked from error
             deadline.clock.sleep(RETRY_INTERVAL)
 
 
-def is_busy(fault: BaseException) -> bool:
+def is_busy(error: BaseException) -> bool:
     """Whether another process holds the lock, so that a retry can succeed."""
-    return isinstance(fault, sqlite3.OperationalError) and fault.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+    return isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY

@@ -35,7 +35,7 @@ class BudgetTable:
             # Before the read: an unreachable database is not asked again by each call.
             self._known_until = now + CACHE_SECONDS
             with suppress(LedgerUnavailable):
-                self.learn(dict(self._database.read(queries.BUDGETS, {}, seconds=NOTE_SECONDS)))
+                self.update(dict(self._database.read(queries.BUDGETS, {}, seconds=NOTE_SECONDS)))
         # By the clock after the read, which may have taken a moment.
         return max(0.0, self._closed_until.get(name, 0.0) - self._clock.monotonic())
 
@@ -45,7 +45,7 @@ class BudgetTable:
             params = {"name": name, "seconds": seconds}
             self._database.execute(queries.CLOSE_BUDGET, params, durable=False, seconds=NOTE_SECONDS)
 
-    def learn(self, left: Mapping[str, float | None]) -> None:
+    def update(self, left: Mapping[str, float | None]) -> None:
         """Take in what was read: seconds by name, None or below 0 for one that is open."""
         now = self._clock.monotonic()
         self._known_until = now + CACHE_SECONDS

@@ -29,7 +29,7 @@ class CallbackTable:
             return []
         # The commits of their outcomes did not wait for the disk. One that does takes all before it along.
         statements = [(queries.CONFIRM_CALLBACK, _key(each)) for each in found]
-        confirmed = self._database.write(lambda run: run.together(statements), durable=True)
+        confirmed = self._database.write(lambda run: run.atomic(statements), durable=True)
         return [each for each, rows in zip(found, confirmed, strict=True) if rows]
 
     def mark(self, callback: Callback, state: Delivery, wait: float, answer: str) -> None:
@@ -37,7 +37,7 @@ class CallbackTable:
         marked = {"state": state.value, "wait": wait, "answer": answer}
         self._database.execute(queries.MARK_CALLBACK, _key(callback) | marked, durable=False)
 
-    def of(self, initiation_id: str) -> list[Callback]:
+    def for_initiation(self, initiation_id: str) -> list[Callback]:
         """An initiation's callbacks in their order."""
         return self._database.scan(queries.CALLBACKS_OF, {"initiation_id": initiation_id}, _callback)
 

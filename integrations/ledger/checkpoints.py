@@ -12,7 +12,7 @@ CHECKPOINT_INTERVAL = 1_000
 
 
 class Checkpoints:
-    """Runs a checkpoint after so many commits: under gevent in the hub's thread pool, else in the calling thread."""
+    """Runs a checkpoint every `interval` commits: under gevent in the hub's thread pool, else in the calling thread."""
 
     def __init__(self, connect: Callable[[], sqlite3.Connection], interval: int) -> None:
         self._connect = connect
@@ -21,7 +21,7 @@ class Checkpoints:
         self._running = False
 
     def record_commits(self, commits: int) -> None:
-        """Note that this process has committed so many times in all."""
+        """Record this process's total number of commits."""
         if commits < self._next or self._running:
             return
         self._running = True
@@ -29,7 +29,7 @@ class Checkpoints:
         start_off_loop(self._run, self._on_end)
 
     def _run(self) -> None:
-        # Requests meet the same fault and report it; the log is longer until the next time.
+        # Requests meet the same error and report it; the log is longer until the next time.
         with suppress(sqlite3.Error), closing(self._connect()) as connection:
             connection.execute("PRAGMA synchronous = NORMAL")
             # Most of the work is done without blocking writers, the rest while they wait.

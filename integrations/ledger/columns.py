@@ -1,4 +1,4 @@
-"""The columns of the initiations' table: the one place that a column stands in, besides its migration.
+"""The columns of the initiations' table: the only place that lists them, apart from the migrations.
 
 A column that is called as a field of Command or Checkpoint is written from it, and read back into it.
 """

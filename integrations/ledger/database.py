@@ -36,7 +36,7 @@ class Run(Protocol):
     def pipeline(self, statements: Sequence[tuple[str, Params]], /) -> list[Rows]:
         """The rows of each statement, in order; the statements are pipelined."""
 
-    def together(self, statements: Sequence[tuple[str, Params]], /) -> list[Rows]:
+    def atomic(self, statements: Sequence[tuple[str, Params]], /) -> list[Rows]:
         """The rows of each statement, in order; all of them take effect or none does."""
 
 
@@ -54,18 +54,18 @@ class SequentialRun:
         """The rows of each, one after the other."""
         return [self._execute(sql, params) for sql, params in statements]
 
-    def together(self, statements: Sequence[tuple[str, Params]], /) -> list[Rows]:
+    def atomic(self, statements: Sequence[tuple[str, Params]], /) -> list[Rows]:
         """The rows of each, one after the other; what a failing one leaves behind is undone, and nothing else."""
         if len(statements) == 1:
             return self.pipeline(statements)
-        self("SAVEPOINT together")
+        self("SAVEPOINT atomic")
         try:
             rows = self.pipeline(statements)
         except BaseException:
             with suppress(Exception):  # the database may have rolled the whole transaction back by itself
-                self.pipeline([("ROLLBACK TO together", {}), ("RELEASE together", {})])
+                self.pipeline([("ROLLBACK TO atomic", {}), ("RELEASE atomic", {})])
             raise
-        self("RELEASE together")
+        self("RELEASE atomic")
         return rows
 
 
@@ -84,7 +84,7 @@ class Database(Protocol):
         What is `durable` has reached the disk by then, and so has all that was committed before it. The rest survives
         the end of this process, and of the machine or the database server only if that comes a moment later.
         A work may be done a second time when its commit's answer was lost. It writes by one statement at most, or by
-        one `run.together`; what it writes before that is right whatever becomes of the rest.
+        one `run.atomic`; what it writes before that is right whatever becomes of the rest.
         """
 
     def execute(self, sql: str, params: Params, *, durable: bool = True, seconds: float | None = None) -> Rows:

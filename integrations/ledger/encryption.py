@@ -31,7 +31,7 @@ class SecretBox:
 
     def __init__(self, keys: Sequence[str], file: Path | None = None) -> None:
         _parse(keys)
-        self._given = keys
+        self._static_keys = keys
         self._file = file
         self._from_file = ""
         self._fernet: MultiFernet | None = None
@@ -47,8 +47,8 @@ class SecretBox:
             return {}
         try:
             values: Mapping[str, Any] = orjson.loads(self._load_keys().decrypt(text))
-        except InvalidToken as fault:
-            raise UnknownKey from fault
+        except InvalidToken as error:
+            raise UnknownKey from error
         return values
 
     def check(self) -> None:
@@ -66,7 +66,7 @@ class SecretBox:
 
     def _load_keys(self) -> MultiFernet:
         if self._fernet is None:
-            keys = [*self._given]
+            keys = [*self._static_keys]
             if self._file is not None and (not keys or self._file.exists()):
                 self._from_file = _installation_key(self._file)
                 keys.append(self._from_file)
@@ -91,10 +91,10 @@ def _installation_key(file: Path) -> str:
             _place(file, Fernet.generate_key())
         key = file.read_text("ascii").strip()
         _parse([key])
-    except (OSError, ValueError) as fault:
-        reason = (fault.strerror or "unreadable") if isinstance(fault, OSError) else "it holds no Fernet key"
+    except (OSError, ValueError) as error:
+        reason = (error.strerror or "unreadable") if isinstance(error, OSError) else "it holds no Fernet key"
         hint = "Make that directory writable to the service, put the right key file back, or set LEDGER_KEYS."
-        raise LedgerUnavailable(f"the ledger's key file {file} can't be used: {reason}", hint=hint) from fault
+        raise LedgerUnavailable(f"the ledger's key file {file} can't be used: {reason}", hint=hint) from error
     return key
 
 

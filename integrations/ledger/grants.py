@@ -1,4 +1,4 @@
-"""The service user's login: its tokens, encrypted, and who renews them. One pair is in force for all processes."""
+"""The service user's login: its tokens, encrypted, and the lease to renew them. All processes share one pair."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,9 +12,9 @@ from integrations.ledger.leases import LeaseTable
 
 @dataclass(frozen=True, slots=True)
 class StoredGrant:
-    """A login as it is kept. `seconds_left` is the access token's by the database's clock, `lifetime` when it was new.
+    """A stored login. `seconds_left` is the access token's by the database's clock, `lifetime` what it had when new.
 
-    `refused` says why it is of no use any more, "" while it is. `account` and `org` are for people to read.
+    `refused` says why it is invalid, "" while it is valid. `account` and `org` are for people to read.
     """
 
     access: Secret
@@ -61,13 +61,13 @@ class GrantTable:
         return bool(self._database.execute(queries.LOG_OUT, {"name": name}))
 
     def begin_rotation(self, name: str, lease_owner: str, seconds: float, version: int) -> bool:
-        """Whether this owner is to renew that version, within so many seconds."""
+        """Whether this owner may renew that version now; it has `seconds` for it."""
 
         def is_current() -> bool:
             found = self.read(name)
             return found is not None and found.version == version and not found.refused
 
-        return self._leases.hold_if(f"grant:{name}", lease_owner, seconds, is_current)
+        return self._leases.acquire_if(f"grant:{name}", lease_owner, seconds, is_current)
 
     def rotate(self, name: str, version: int, access: Secret, refresh: Secret, expires_in: float) -> bool:
         """Put a new pair in the place of that version's, on the disk when this returns; whether it was still there."""
@@ -80,7 +80,7 @@ class GrantTable:
         self._database.execute(queries.REFUSE_GRANT, params, durable=False)
 
     def release(self, name: str, lease_owner: str) -> None:
-        """Let another process renew."""
+        """Release the lease to renew it."""
         self._leases.release(f"grant:{name}", lease_owner)
 
     def _pair(self, name: str, access: Secret, refresh: Secret, expires_in: float) -> dict[str, object]:

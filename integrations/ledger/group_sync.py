@@ -31,9 +31,9 @@ class GroupSync:
 
     def run(self) -> None:
         """Sync in the calling thread. SyncFailed if the disk can't or once could not."""
-        fault = self._attempt()
-        if fault is not None:
-            raise fault
+        error = self._attempt()
+        if error is not None:
+            raise error
 
     def request(self, then: Sequence[_Then]) -> None:
         """Call these on the loop once the disk has it, with what `run` would raise."""
@@ -47,17 +47,17 @@ class GroupSync:
         if current:
             self._start(self._attempt, partial(self._end_round, current))
 
-    def _end_round(self, current: list[_Then], fault: SyncFailed | None) -> None:
+    def _end_round(self, current: list[_Then], error: SyncFailed | None) -> None:
         self._begin_round()
         for then in current:
-            then(fault)
+            then(error)
 
     def _attempt(self) -> SyncFailed | None:
         # The kernel reports an error once and drops what it could not write: a later success says nothing of that.
         if self._failed is None:
             try:
                 self._sync()
-            except Exception as fault:  # noqa: BLE001 - whatever it is, the disk may not have it
-                self._failed = SyncFailed(getattr(fault, "strerror", None) or str(fault))
-                self._failed.__cause__ = fault
+            except Exception as error:  # noqa: BLE001 - whatever it is, the disk may not have it
+                self._failed = SyncFailed(getattr(error, "strerror", None) or str(error))
+                self._failed.__cause__ = error
         return self._failed

@@ -12,17 +12,17 @@ class LeaseTable:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def hold(self, name: str, owner: str, lease_seconds: float, *, seconds: float | None = None) -> bool:
-        """Take the lease, or prolong one's own; whether `owner` has it now for so many seconds.
+    def acquire(self, name: str, owner: str, lease_seconds: float, *, seconds: float | None = None) -> bool:
+        """Acquire the lease or renew one's own; whether `owner` has it now for `lease_seconds`.
 
         `seconds` is how long to wait for the database.
         """
         params = {"name": name, "lease_owner": owner, "lease_seconds": lease_seconds}
-        return bool(self._database.execute(queries.HOLD_LEASE, params, durable=False, seconds=seconds))
+        return bool(self._database.execute(queries.ACQUIRE_LEASE, params, durable=False, seconds=seconds))
 
-    def hold_if(self, name: str, owner: str, lease_seconds: float, needed: Callable[[], bool]) -> bool:
-        """Take the lease unless, once it is this owner's, the work is `needed` no more: another has done it before."""
-        if not self.hold(name, owner, lease_seconds):
+    def acquire_if(self, name: str, owner: str, lease_seconds: float, needed: Callable[[], bool]) -> bool:
+        """Acquire the lease if the work is still `needed` once it is this owner's; otherwise release it."""
+        if not self.acquire(name, owner, lease_seconds):
             return False
         if needed():
             return True
@@ -35,5 +35,5 @@ class LeaseTable:
         return (rows[0][0], rows[0][1]) if rows else None
 
     def release(self, name: str, owner: str) -> None:
-        """Let another process take it at once, if it is this owner's."""
+        """Release it if it is this owner's."""
         self._database.execute(queries.RELEASE_LEASE, {"name": name, "lease_owner": owner}, durable=False)

@@ -24,9 +24,9 @@ _NONE: _File = (0, 0)
 
 
 class LedgerFile:
-    """The file at `path` as this process uses it: `enter` before it is opened, `watch` after, `check` at each use.
+    """The file at `path` as this process uses it: `register` before it is opened, `track` after, `check` at each use.
 
-    From `enter` on, `alone` says whether no other process runs on it. `clock` is the machine's.
+    From `register` on, `alone` says whether no other process runs on it. `clock` is the machine's.
     """
 
     def __init__(self, path: Path, clock: Clock) -> None:
@@ -38,7 +38,7 @@ class LedgerFile:
         self.alone = False
         self._opened = (_NONE, _NONE)
 
-    def enter(self, deadline: Deadline) -> None:
+    def register(self, deadline: Deadline) -> None:
         """Take part in using the file, and make an empty one if there is none and no other process runs.
 
         LedgerUnavailable if others run on another file; OSError if the directory can't be used.
@@ -60,7 +60,7 @@ class LedgerFile:
         """The ledger's clock, once it was entered: seconds since 1970, to the millisecond."""
         return round(self._clock.monotonic() + self._clock_offset, 3)
 
-    def watch(self) -> "Log":
+    def track(self) -> "Log":
         """Note what SQLite has opened: the file and its write-ahead log, which stays as long as a process uses it.
 
         Returns the log.
@@ -88,14 +88,14 @@ class LedgerFile:
             what = "was moved or deleted" if gone else "was replaced"
             raise _replaced_error(where, f"{what} while the service runs")
 
-    def leave(self) -> None:
+    def unregister(self) -> None:
         """Take part no longer."""
         if self._lock >= 0:
             os.close(self._lock)
         self._lock = -1
 
     def _take_lock(self) -> bool:
-        """Whether it is held now: by this process alone until `watch`, or shared with those that run."""
+        """Whether it is held now: by this process alone until `track`, or shared with those that run."""
         for how, self.alone in ((LOCK_EX, True), (LOCK_SH, False)):
             with suppress(BlockingIOError):
                 flock(self._lock, how | LOCK_NB)

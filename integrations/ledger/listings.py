@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from cobrowse.ledger import InitiationRecord, State
-from cobrowse.lookup import OwnInitiations
+from cobrowse.lookup import InitiationQuery
 from integrations.ledger import queries, record_columns
 from integrations.ledger.database import Database, Params
 from integrations.ledger.encryption import SecretBox
@@ -33,7 +33,7 @@ class Listings:
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> tuple[InitiationRecord, ...]:
-        """The newest first; with `seconds`, of the last so many; those that came at `since` or later, before `until`.
+        """The newest first; with `seconds`, those of the last `seconds`; received at `since` or later, before `until`.
 
         `search` is the start of an id, a conversation's, a key, a correlation id or who asked for it, or an error code.
         """
@@ -44,20 +44,20 @@ class Listings:
             "until": until and until.timestamp(),
             **_filters(search, state, sender),
         }
-        return self._newest(wanted, {**around(search), "limit": limit})
+        return self._newest(wanted, {**search_params(search), "limit": limit})
 
-    def own(self, wanted: OwnInitiations, limit: int) -> tuple[InitiationRecord, ...]:
-        """A credential's own, so many at most, the newest first."""
+    def find_own(self, wanted: InitiationQuery, limit: int) -> tuple[InitiationRecord, ...]:
+        """A credential's own, the newest first, at most `limit`."""
         given = wanted._replace(credential=record_columns.plain(wanted.credential))._asdict()
         return self._newest({**given, "since": wanted.since and wanted.since.timestamp()}, {"limit": limit})
 
     def recent_samples(
         self, seconds: float, *, search: str | None = None, state: State | None = None, sender: str | None = None
     ) -> tuple[InitiationSample, ...]:
-        """Samples of those of the last so many seconds that fit, the newest first; at most MAX_SAMPLES."""
+        """Samples of those of the last `seconds` that match, the newest first; at most MAX_SAMPLES."""
         given = {name: value for name, value in _filters(search, state, sender).items() if value is not None}
         sql = queries.SAMPLES.replace("{conditions}", conditions({"seconds": seconds, **given}))
-        params = {"seconds": seconds, **given, **around(search), "limit": MAX_SAMPLES}
+        params = {"seconds": seconds, **given, **search_params(search), "limit": MAX_SAMPLES}
         return tuple(self._database.scan(sql, params, record_columns.sample))
 
     def _newest(self, wanted: Params, more: Params) -> tuple[InitiationRecord, ...]:
@@ -77,11 +77,11 @@ def _filters(search: str | None, state: State | None, sender: str | None) -> dic
     }
 
 
-def around(search: str | None) -> Params:
-    """What the search's condition needs besides: where its prefix ends."""
+def search_params(search: str | None) -> Params:
+    """The search condition's further parameter: the end of its prefix range."""
     return {"beyond": f"{record_columns.plain(search)}{queries.BEYOND}"} if search else {}
 
 
 def conditions(given: Iterable[str], known: Mapping[str, str] = queries.CONDITIONS) -> str:
-    """What a WHERE needs for the parameters of these names."""
+    """The WHERE conditions for the parameters of these names."""
     return " AND ".join(known[name] for name in given) or "1 = 1"

@@ -110,7 +110,7 @@ class PostgreSQL:
         filler = token_hex(1000)
         look = {"filler": filler}
         self._next_check = 0.0
-        self.write(lambda run: run.pipeline([(queries.PING, look), (queries.PING_LOOK, look)]), seconds=PING_TIMEOUT)
+        self.write(lambda run: run.pipeline([(queries.PING, look), (queries.PING_READ, look)]), seconds=PING_TIMEOUT)
 
     def upgrade(self) -> tuple[int, int]:
         """Take the missing steps, once however many ask at the same time."""
@@ -164,8 +164,8 @@ class PostgreSQL:
                 connection.deadline = deadline
                 try:
                     return work(connection)
-                except psycopg.Error as fault:
-                    if not connection.closed and not breaks_connection(fault):
+                except psycopg.Error as error:
+                    if not connection.closed and not breaks_connection(error):
                         raise
                     connection.close()
                     if not tries_left or deadline.remaining() <= 0:
@@ -224,20 +224,20 @@ class PostgreSQL:
         """Translate the driver's errors to LedgerUnavailable; errors that are our own bugs pass unchanged."""
         try:
             yield
-        except (PoolTimeout, PoolClosed) as fault:
+        except (PoolTimeout, PoolClosed) as error:
             why = self._reasons[0] if self._reasons else "no connection was free in time"
-            raise LedgerUnavailable(f"{self.location} can't be reached: {why}") from fault
-        except (errors.UndefinedTable, errors.UndefinedColumn) as fault:
+            raise LedgerUnavailable(f"{self.location} can't be reached: {why}") from error
+        except (errors.UndefinedTable, errors.UndefinedColumn) as error:
             self._next_check = 0.0
             hint = f"Run {migrations.UPGRADE} once, with the service's own LEDGER_URL."
-            raise LedgerUnavailable(f"{self.location} lacks tables: {first_line(fault)}", hint=hint) from fault
-        except errors.InsufficientPrivilege as fault:
+            raise LedgerUnavailable(f"{self.location} lacks tables: {first_line(error)}", hint=hint) from error
+        except errors.InsufficientPrivilege as error:
             hint = "Let LEDGER_URL's user select, insert, update and delete in the ledger's tables."
-            raise LedgerUnavailable(f"{self.location}: {first_line(fault)}", hint=hint) from fault
-        except errors.ReadOnlySqlTransaction as fault:
+            raise LedgerUnavailable(f"{self.location}: {first_line(error)}", hint=hint) from error
+        except errors.ReadOnlySqlTransaction as error:
             hint = "Point LEDGER_URL at the primary server, and see that its database is not set read-only."
-            raise LedgerUnavailable(f"{self.location} is read-only: {first_line(fault)}", hint=hint) from fault
-        except psycopg.Error as fault:
-            if not is_servers(fault):
+            raise LedgerUnavailable(f"{self.location} is read-only: {first_line(error)}", hint=hint) from error
+        except psycopg.Error as error:
+            if not is_servers(error):
                 raise
-            raise LedgerUnavailable(f"{self.location} failed: {first_line(fault)}") from fault
+            raise LedgerUnavailable(f"{self.location} failed: {first_line(error)}") from error

@@ -32,8 +32,8 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
         """A new session. The first of `reasons` is why the last try failed; it is empty after one that succeeded."""
         try:
             connected = super().connect(conninfo, **kwargs)
-        except psycopg.Error as fault:
-            reasons[:] = [first_line(fault)]
+        except psycopg.Error as error:
+            reasons[:] = [first_line(error)]
             raise
         reasons.clear()
         return connected
@@ -79,25 +79,25 @@ class PipelinedRun:
         """One transaction: what the first one locks, it holds until the last has run. Each sees what is committed."""
         return self._statements.run([(self._render(sql), params) for sql, params in statements])
 
-    together = pipeline
+    atomic = pipeline
 
 
-def breaks_connection(fault: psycopg.Error) -> bool:
+def breaks_connection(error: psycopg.Error) -> bool:
     """Whether its session must not be used again: another one may do what this one can't."""
-    if isinstance(fault, errors.QueryCanceled | errors.LockNotAvailable):
+    if isinstance(error, errors.QueryCanceled | errors.LockNotAvailable):
         return False
-    return is_servers(fault)
+    return is_servers(error)
 
 
-def is_servers(fault: psycopg.Error) -> bool:
+def is_servers(error: psycopg.Error) -> bool:
     """Whether it is the server's or the connection's, and not a statement of ours that no server would take.
 
     What breaks the protocol comes as the plain DatabaseError.
     """
     servers = psycopg.OperationalError | psycopg.InterfaceError | psycopg.InternalError
-    return isinstance(fault, servers) or type(fault) is psycopg.DatabaseError
+    return isinstance(error, servers) or type(error) is psycopg.DatabaseError
 
 
-def first_line(fault: psycopg.Error) -> str:
+def first_line(error: psycopg.Error) -> str:
     """The first line of what the server said."""
-    return next(iter(str(fault).splitlines()), type(fault).__name__)
+    return next(iter(str(error).splitlines()), type(error).__name__)

@@ -33,12 +33,12 @@ class Statements:
         self._prepared: dict[_Key, bytes] = {}
         self._numbers = count()
 
-    def run(self, asked: Sequence[tuple[Statement, Params]]) -> list[Rows]:
+    def run(self, statements: Sequence[tuple[Statement, Params]]) -> list[Rows]:
         """The rows of each, all in one transaction. psycopg.Error if one of them, and with it all, has failed.
 
         From a statement that gives no rows, an empty one for each row that it has changed.
         """
-        written = [(statement, *_written(statement, params)) for statement, params in asked]
+        written = [(statement, *_written(statement, params)) for statement, params in statements]
         pgconn = self._connection.pgconn
         pgconn.enter_pipeline_mode()
         new: dict[_Key, bytes] = {}

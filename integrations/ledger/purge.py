@@ -31,7 +31,7 @@ class Purge:
             "batch": BATCH,
         }
         self._clock = clock
-        self._turn = Lock()
+        self._running = Lock()
         self._claims = 0
         self._next = clock.monotonic() + EVERY_SECONDS
         self._thread: Thread | None = None
@@ -43,15 +43,15 @@ class Purge:
         self._delete(queries.PURGE_CALLBACKS)
         return total
 
-    def claimed(self) -> None:
+    def record_claim(self) -> None:
         """Note a claim. Threads may count one less when they meet here, which does no harm."""
         self._claims += 1
         if self._claims < EVERY_CLAIMS and self._clock.monotonic() < self._next:
             return
-        if self._turn.acquire(blocking=False):
+        if self._running.acquire(blocking=False):
             self._claims = 0
             self._next = self._clock.monotonic() + EVERY_SECONDS
-            self._thread = Thread(target=self._quietly, name="ledger-purge", daemon=True)
+            self._thread = Thread(target=self._run_in_background, name="ledger-purge", daemon=True)
             self._thread.start()
 
     def close(self) -> None:
@@ -71,10 +71,10 @@ class Purge:
             self._clock.sleep(PAUSE)
         return total
 
-    def _quietly(self) -> None:
+    def _run_in_background(self) -> None:
         try:
             self()
         except LedgerUnavailable:
             pass  # requests that need the ledger now report it; the purge runs again later
         finally:
-            self._turn.release()
+            self._running.release()

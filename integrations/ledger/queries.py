@@ -125,7 +125,7 @@ DELETE FROM initiations WHERE updated < {now} - :retention AND seq IN (
 # `checked` only grows, whatever the clock does, so that an older copy of the database shows.
 PING = "UPDATE health SET checked = CASE WHEN checked < {now} THEN {now} ELSE checked + 0.001 END, filler = :filler"
 LAST_CHECKED = "SELECT checked FROM health"
-PING_LOOK = "SELECT seq FROM initiations WHERE lock_key = :filler OR seq = (SELECT max(seq) FROM initiations)"
+PING_READ = "SELECT seq FROM initiations WHERE lock_key = :filler OR seq = (SELECT max(seq) FROM initiations)"
 
 # What follows every text that begins with a prefix.
 BEYOND = "\U0010ffff"
@@ -185,7 +185,7 @@ RETURNING version
 """
 
 # Leases by name.
-HOLD_LEASE = """
+ACQUIRE_LEASE = """
 INSERT INTO leases (name, lease_owner, lease_until) VALUES (:name, :lease_owner, {now} + :lease_seconds)
 ON CONFLICT (name) DO UPDATE SET lease_owner = excluded.lease_owner, lease_until = excluded.lease_until
 WHERE leases.lease_owner = excluded.lease_owner OR leases.lease_until <= {now}

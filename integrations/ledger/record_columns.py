@@ -88,23 +88,23 @@ def record(values: tuple[Any, ...], box: SecretBox, *, leniently: bool = False) 
     """
     try:
         return _record(Row._make(values), box, leniently=leniently)
-    except _UNREADABLE as fault:
-        raise _unreadable(f"initiation {str(next(iter(values[1:]), ''))[:80]}", fault) from None
+    except _UNREADABLE as error:
+        raise _unreadable(f"initiation {str(next(iter(values[1:]), ''))[:80]}", error) from None
 
 
-def _unreadable(what: str, fault: Exception) -> LedgerUnavailable:
+def _unreadable(what: str, error: Exception) -> LedgerUnavailable:
     hint = "Delete its row, or put back what was altered in it; once deleted, its request counts as a new one."
-    return LedgerUnavailable(f"{what} can't be read as this service wrote it ({type(fault).__name__})", hint=hint)
+    return LedgerUnavailable(f"{what} can't be read as this service wrote it ({type(error).__name__})", hint=hint)
 
 
 def _record(row: Row, box: SecretBox, *, leniently: bool) -> InitiationRecord:
     try:
         settings, secret = box.decrypt(row.settings), box.decrypt(row.secret)
-    except UnknownKey as fault:
+    except UnknownKey as error:
         if not leniently:
             message = f"initiation {row.id} was kept under a key that LEDGER_KEYS no longer has"
             hint = "Put the former key back into LEDGER_KEYS, after the new one, until the retention time has passed."
-            raise LedgerUnavailable(message, hint=hint) from fault
+            raise LedgerUnavailable(message, hint=hint) from error
         settings, secret = {}, {}
     state = State(row.state)
     known = secret.get("progress", {})
@@ -133,8 +133,8 @@ def sample(values: tuple[Any, ...]) -> InitiationSample:
         limited = sum(span[0] == "call" and span[4] == "429" for span in orjson.loads(spans))
         seconds = float(orjson.loads(outcome)["seconds"]) if outcome and state != State.RUNNING else None
         return InitiationSample(datetime.fromtimestamp(created, UTC), State(state), seconds, calls, limited)
-    except _UNREADABLE as fault:
-        raise _unreadable("an initiation of the last hour", fault) from None
+    except _UNREADABLE as error:
+        raise _unreadable("an initiation of the last hour", error) from None
 
 
 def new_record(claim: Claim, seq: int, created: float) -> InitiationRecord:

@@ -7,7 +7,7 @@ from typing import Any
 from cobrowse.clock import Clock
 from integrations.ledger import queries
 from integrations.ledger.database import Database
-from integrations.ledger.listings import around, conditions
+from integrations.ledger.listings import conditions, search_params
 from integrations.ledger.record_columns import plain
 from integrations.refusals import Refusal
 
@@ -42,10 +42,10 @@ class RefusalTable:
         found = {"refused_sender": plain(sender or ""), "refused_search": plain(search or "")}
         given = {name: value for name, value in found.items() if value}
         sql = queries.REFUSALS.replace("{conditions}", conditions(given, queries.REFUSAL_CONDITIONS))
-        return tuple(self._database.scan(sql, {**given, **around(search), "limit": limit}, _refusal))
+        return tuple(self._database.scan(sql, {**given, **search_params(search), "limit": limit}, _refusal))
 
     def last_of_senders(self) -> dict[str, tuple[int, Refusal]]:
-        """By sender, how many of its requests were refused in the time that is kept, and the last of them."""
+        """By sender, how many refused requests are stored, and the last of them."""
         rows = self._database.scan(queries.LAST_REFUSALS, {}, lambda values: (values[-1], _refusal(values[:-1])))
         return {refusal.sender: (total, refusal) for total, refusal in rows}
 

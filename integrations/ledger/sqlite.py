@@ -25,7 +25,7 @@ from integrations.ledger.checkpoints import CHECKPOINT_INTERVAL
 from integrations.ledger.database import CHECK_INTERVAL, DEFAULT_TIMEOUT, NO_PARAMS, PING_TIMEOUT, Params, Rows, Run
 from integrations.ledger.group_sync import SyncFailed
 from integrations.ledger.sqlite_connection import OpenLedger, connect, open_ledger, statement_of, values_of
-from integrations.ledger.sqlite_faults import FAULTS, breaks_connection, unavailable
+from integrations.ledger.sqlite_errors import MESSAGES, breaks_connection, unavailable
 
 T = TypeVar("T")
 
@@ -116,7 +116,7 @@ class SQLite:
 
         def work(run: Run) -> None:
             run(queries.PING, {"filler": filler})
-            run(queries.PING_LOOK, {"filler": filler})
+            run(queries.PING_READ, {"filler": filler})
 
         if self._state is not None:
             self._state.next_check = 0.0
@@ -126,14 +126,14 @@ class SQLite:
         """Opening the file does so by itself."""
         was_open = self._state is not None
 
-        def look(state: OpenLedger, _: Deadline) -> tuple[int, int]:
+        def read_versions(state: OpenLedger, _: Deadline) -> tuple[int, int]:
             if not was_open:
                 return state.versions
             found = state.batches.read(lambda: migrations.read_schema(state.run))
             version = migrations.check_schema(found, self.location).version
             return version, version
 
-        return self._use(look, None)
+        return self._use(read_versions, None)
 
     def close(self) -> None:
         """Close this process's connection."""
@@ -149,13 +149,13 @@ class SQLite:
         try:
             state = self._open_checked(deadline)
             return work(state, deadline)
-        except Exception as fault:
-            if state is not None and isinstance(fault, SyncFailed | sqlite3.Error):
-                self._give_up(state, fault)
-            what = self._translate_error(fault)
+        except Exception as error:
+            if state is not None and isinstance(error, SyncFailed | sqlite3.Error):
+                self._give_up(state, error)
+            what = self._translate_error(error)
             if what is None:
                 raise
-            raise what from fault
+            raise what from error
 
     def _open_checked(self, deadline: Deadline) -> OpenLedger:
         """The open file, if it still fits this service, from time to time. Each use sees whether it is in its place."""
@@ -190,31 +190,31 @@ class SQLite:
         finally:
             self._opening.release()
 
-    def _give_up(self, state: OpenLedger, fault: Exception) -> None:
+    def _give_up(self, state: OpenLedger, error: Exception) -> None:
         """Open the file anew at the next use if this connection may not know any more what is in it."""
-        if isinstance(fault, sqlite3.Error) and not breaks_connection(fault):
+        if isinstance(error, sqlite3.Error) and not breaks_connection(error):
             return
         if self._state is state:
             self._state = None
             with suppress(sqlite3.Error):
                 state.close()
 
-    def _translate_error(self, fault: Exception) -> LedgerUnavailable | None:
-        """What keeps the file from being used, in words; None for a fault that is our own bug, or in words already."""
-        if isinstance(fault, TimedOut):
+    def _translate_error(self, error: Exception) -> LedgerUnavailable | None:
+        """What keeps the file from being used, in words; None for a bug of ours or a LedgerUnavailable."""
+        if isinstance(error, TimedOut):
             return LedgerUnavailable(f"{self.location} was not read or written in time")
-        if isinstance(fault, Locked):
-            what, hint = FAULTS["SQLITE_BUSY"]
+        if isinstance(error, Locked):
+            what, hint = MESSAGES["SQLITE_BUSY"]
             return LedgerUnavailable(f"{self.location} {what}", hint=hint)
-        if isinstance(fault, Closed):
+        if isinstance(error, Closed):
             return LedgerUnavailable(f"{self.location} failed just now and is opened anew")
-        if isinstance(fault, SyncFailed):
+        if isinstance(error, SyncFailed):
             self._sync_failed = True
-            what, hint = FAULTS["SQLITE_IOERR"]
-            return LedgerUnavailable(f"{self.location} {what}: {fault}", hint=hint)
-        if isinstance(fault, sqlite3.IntegrityError | sqlite3.ProgrammingError | sqlite3.DataError):
+            what, hint = MESSAGES["SQLITE_IOERR"]
+            return LedgerUnavailable(f"{self.location} {what}: {error}", hint=hint)
+        if isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError | sqlite3.DataError):
             return None
-        if isinstance(fault, OSError):
-            what, hint = FAULTS["SQLITE_CANTOPEN"]
-            return LedgerUnavailable(f"{self.location} {what}: {fault.strerror}", hint=hint)
-        return unavailable(self.location, fault) if isinstance(fault, sqlite3.Error) else None
+        if isinstance(error, OSError):
+            what, hint = MESSAGES["SQLITE_CANTOPEN"]
+            return LedgerUnavailable(f"{self.location} {what}: {error.strerror}", hint=hint)
+        return unavailable(self.location, error) if isinstance(error, sqlite3.Error) else None

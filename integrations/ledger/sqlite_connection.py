@@ -60,7 +60,7 @@ class OpenLedger:
     def close(self) -> None:
         """Close the connection and take part in the file's use no longer."""
         self.batches.close()
-        self.file.leave()
+        self.file.unregister()
 
     def _compare(self) -> None:
         migrations.check_schema(migrations.read_schema(self.run), self.location, self.ledger_id)
@@ -87,10 +87,10 @@ def open_ledger(
     """
     file = LedgerFile(path, deadline.clock)
     try:
-        file.enter(deadline)
+        file.register(deadline)
         connection = connect(path, "rw", 0)
     except BaseException:
-        file.leave()
+        file.unregister()
         raise
     try:
         retry_while_busy(lambda: connection.execute("PRAGMA journal_mode = WAL"), deadline)
@@ -101,7 +101,7 @@ def open_ledger(
         found = migrations.check_schema(migrations.read_schema(run), location)
         for statement in CAP_LEASES if file.alone else ():
             retry_while_busy(partial(run, statement), deadline)
-        log = file.watch()
+        log = file.track()
         if sync_failed:
             # What a failed sync lost would cut the log short there; so it is emptied into the database file first.
             run_off_loop(lambda: empty_log(connect(path, "rw", PING_TIMEOUT)))
@@ -109,7 +109,7 @@ def open_ledger(
         _sync_in_time(sync, deadline)
     except BaseException:
         connection.close()
-        file.leave()
+        file.unregister()
         raise
     batches = Batches(connection, run, sync, deadline.clock, file.check)
     checkpoints = Checkpoints(lambda: connect(path, "rw", PING_TIMEOUT), checkpoint_interval)

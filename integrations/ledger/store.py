@@ -46,7 +46,7 @@ _Values = tuple[Any, ...]
 
 
 class LedgerStore(Listings):
-    """The ledger, kept in a database: `tokens`, `notes`, `budgets`, `refusals`, `leases`, `callbacks`, `grants` too.
+    """The ledger in a database; also `tokens`, `notes`, `budgets`, `refusals`, `leases`, `callbacks`, `grants`.
 
     `retention_seconds`: how long what has ended is kept; what may have invited a customer for `invited_seconds` at
     least. With `adds_callbacks` each outcome is committed together with its callback. `seconds`: what a method may
@@ -78,23 +78,23 @@ class LedgerStore(Listings):
 
     @property
     def location(self) -> str:
-        """Where it is kept, in words that hold no password."""
+        """Where it is, without a password."""
         return self._database.location
 
     def claim(self, claim: Claim, *, seconds: float | None = None) -> ClaimResult:
         """Acquire the claim's lock if it is free, retryable or its lease expired, in one atomic, committed step."""
         params = record_columns.claim_params(claim, self._box)
         others = {"lock_key": params["lock_key"], "lease_owner": claim.lease_owner}
-        asked: list[tuple[str, Params]] = [(queries.CLAIM, params), (queries.PREVIOUS, others)]
+        statements: list[tuple[str, Params]] = [(queries.CLAIM, params), (queries.PREVIOUS, others)]
         decided = self._database.write(
-            lambda run: _decide(run, claim, asked), durable=claim.checkpoint.may_have_notified, seconds=seconds
+            lambda run: _decide(run, claim, statements), durable=claim.checkpoint.may_have_notified, seconds=seconds
         )
-        self._purge.claimed()
+        self._purge.record_claim()
         if not decided.acquired:
             return self._record(decided.row)
-        self.budgets.learn(decided.budgets)
+        self.budgets.update(decided.budgets)
         entry = self._record(decided.row) if decided.row else record_columns.new_record(claim, *decided.made)
-        return self._won(entry, decided.others)
+        return self._acquired(entry, decided.others)
 
     def reclaim(self, lease: Lease, lease_seconds: float, *, seconds: float | None = None) -> ClaimResult | None:
         """Acquire a failed initiation's own row again, final or not, or one whose owner crashed."""
@@ -117,10 +117,10 @@ class LedgerStore(Listings):
         if found is None:
             return None
         entry = self._record(found)
-        return self._won(entry, others) if held else entry
+        return self._acquired(entry, others) if held else entry
 
     def save_checkpoint(self, lease: Lease, checkpoint: Checkpoint, *, seconds: float | None = None) -> None:
-        """Commit how far it came before the next call goes out. LeaseLost also when the lease has just run out."""
+        """Commit the checkpoint before the next call. LeaseLost also if the lease has just expired."""
         params = record_columns.checkpoint_params(checkpoint, self._box) | lease._asdict()
         if not self._database.execute(
             queries.SAVE_CHECKPOINT, params, durable=checkpoint.may_have_notified, seconds=seconds
@@ -133,7 +133,7 @@ class LedgerStore(Listings):
         # The second read is for a commit whose answer was lost: what it wanted to write is there then.
         added = [(queries.ADD_OUTCOME_CALLBACK, params | {"type": EventType.of(state_of(outcome)).value})]
         written = [(queries.COMPLETE, params), *(added if self._adds_callbacks else ())]
-        settled = self._database.write(lambda run: run.together(written), durable=False, seconds=seconds)[0]
+        settled = self._database.write(lambda run: run.atomic(written), durable=False, seconds=seconds)[0]
         if not settled and not self._database.read(queries.COMPLETED, params, seconds=seconds):
             raise LeaseLost(lease.id)
         self._notifier.notify(lease.id)
@@ -148,7 +148,7 @@ class LedgerStore(Listings):
             event = {"type": EventType.ENDED.value, "attempt": entry.attempts, "outcome": outcome}
             added = [(queries.ADD_ENDED_CALLBACK, {**params, **event})]
         marked = (queries.MARK_ENDED, params)
-        self._database.write(lambda run: run.together([*added, marked]), durable=False, seconds=seconds)
+        self._database.write(lambda run: run.atomic([*added, marked]), durable=False, seconds=seconds)
 
     def read(self, initiation_id: str, *, seconds: float | None = None) -> InitiationRecord | None:
         """The entry as it stands now."""
@@ -161,7 +161,7 @@ class LedgerStore(Listings):
         return self._record(found[0]) if found else None
 
     def wait(self, initiation_id: str, seconds: float) -> None:
-        """Return once the entry is free or has another owner, or after so many seconds."""
+        """Return once the entry is free or has another owner, at the latest after `seconds`."""
         deadline = Deadline.after(seconds, self._clock)
         pause = MIN_POLL_INTERVAL
         with self._notifier.subscribe(initiation_id) as event:
@@ -177,7 +177,7 @@ class LedgerStore(Listings):
         self._database.ping()
 
     def purge(self) -> int:
-        """Forget what has ended longer ago than the retention time: how many."""
+        """Delete initiations older than the retention time; return how many."""
         return self._purge()
 
     def upgrade(self) -> tuple[int, int]:
@@ -189,7 +189,7 @@ class LedgerStore(Listings):
         self._purge.close()
         self._database.close()
 
-    def _won(self, entry: InitiationRecord, others: Sequence[_Values]) -> Acquired:
+    def _acquired(self, entry: InitiationRecord, others: Sequence[_Values]) -> Acquired:
         at_work = [row for row in map(Row._make, others) if row.state == State.RUNNING and row.lease_left > 0]
         ahead = tuple(Lease(row.id, row.lease_owner) for row in at_work)
         # A look needs ids and offers' ends, which are in the clear: a key that was taken away holds no conversation up.
@@ -207,7 +207,7 @@ class LedgerStore(Listings):
 
 
 class _Decision(NamedTuple):
-    """What a claim came to. `row` is empty for one that the claim has made: `made` holds its `seq` and time then."""
+    """A claim's result. `row` is empty if the claim has inserted it: `made` holds its `seq` and time then."""
 
     acquired: bool
     row: _Values = ()
@@ -216,11 +216,11 @@ class _Decision(NamedTuple):
     budgets: Mapping[str, float | None] = MappingProxyType({})
 
 
-def _decide(run: Run, claim: Claim, asked: Sequence[tuple[str, Params]]) -> _Decision:
+def _decide(run: Run, claim: Claim, statements: Sequence[tuple[str, Params]]) -> _Decision:
     """Try to acquire the lock key, else read its owner, until one of them succeeds."""
-    params = asked[0][1]
+    params = statements[0][1]
     for _ in range(MAX_CLAIM_ATTEMPTS):
-        won, others = run.pipeline(asked)
+        won, others = run.pipeline(statements)
         if won:
             initiation_id, seq, attempts, created, *left = won[0]
             budgets = dict(zip(("api", "token"), left, strict=True))

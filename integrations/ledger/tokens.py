@@ -16,7 +16,7 @@ NOTE_SECONDS = 259_200.0
 
 @dataclass(frozen=True, slots=True)
 class StoredToken:
-    """A token as it is kept. `seconds_left` by the database's clock, below 0 once it is over."""
+    """A stored token. `seconds_left` by the database's clock, below 0 once it has expired."""
 
     value: Secret
     seconds_left: float
@@ -49,16 +49,16 @@ class TokenTable:
             found = self.read(name)
             return (found.version if found is not None else 0) == stale_version
 
-        return self._leases.hold_if(f"token:{name}", lease_owner, seconds, is_stale)
+        return self._leases.acquire_if(f"token:{name}", lease_owner, seconds, is_stale)
 
     def put(self, name: str, value: Secret, expires_in: float) -> StoredToken:
-        """Keep what was fetched, also if the lease has passed to another: it is valid. `expires_in` in seconds."""
+        """Store a fetched token, even if the lease has passed to another: it is valid. `expires_in` in seconds."""
         params = {"name": name, "value": self._box.encrypt({"token": value.reveal()}), "expires_in": expires_in}
         version = self._database.execute(queries.PUT, params, durable=False)[0][0]
         return StoredToken(value, expires_in, version)
 
     def release(self, name: str, lease_owner: str) -> None:
-        """Let another process fetch."""
+        """Release the lease to fetch it."""
         self._leases.release(f"token:{name}", lease_owner)
 
 
@@ -68,8 +68,8 @@ class NoteTable:
     def __init__(self, tokens: TokenTable) -> None:
         self._tokens = tokens
 
-    def keep(self, sender: str, note: str) -> None:
-        """Keep it in place of the one before. Without a ledger it is in the log and in this worker alone."""
+    def save(self, sender: str, note: str) -> None:
+        """Replace the sender's note. If the ledger is unreachable it is in the log and in this worker only."""
         with suppress(LedgerUnavailable):
             self._tokens.put(f"note:{sender}", Secret(note), NOTE_SECONDS)
 

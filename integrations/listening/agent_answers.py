@@ -24,7 +24,7 @@ class AgentAnswer(NamedTuple):
     keys: tuple[str, ...]
 
 
-def read_change(event: Mapping[str, Any], now: datetime, new_id: Callable[[], str]) -> AgentAnswer | Ignored:
+def parse_change(event: Mapping[str, Any], now: datetime, new_id: Callable[[], str]) -> AgentAnswer | Ignored:
     """What a conversation's change asks for; `new_id` makes correlation ids. Raises InvalidRequest if it can't be read.
 
     A conversation sends its whole state at every change: the key says which agent has answered, so that each answer

@@ -43,13 +43,13 @@ class Subscription:
         return of_queues + tuple(f"v2.users.{one}.conversations" for one in self.users)
 
 
-def read_listen(table: object) -> tuple[ListenConfig | None, list[str]]:
+def parse_listen(table: object) -> tuple[ListenConfig | None, list[str]]:
     """The table's configuration, or one line for each thing wrong with it."""
     if not isinstance(table, Mapping):
         return None, ["is not a table of keys"]
     errors = [f"{key[:60]}: not a key of it; there are {', '.join(_KEYS)}" for key in table if key not in _KEYS]
-    faults = {key: check(table[key]) for key, check in _KEYS.items() if key in table}
-    errors += [f"{key}: {fault}{checks.came(table[key])}" for key, fault in faults.items() if fault]
+    invalid = {key: error for key, check in _KEYS.items() if key in table and (error := check(table[key]))}
+    errors += [f"{key}: {error}{checks.received(table[key])}" for key, error in invalid.items()]
     if not (table.get("queues") or table.get("users")):
         errors.append("queues: neither queues nor users are named, so there is nothing to listen to")
     if errors:

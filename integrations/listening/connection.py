@@ -9,6 +9,7 @@ import orjson
 from cobrowse.clock import Clock
 from integrations.genesys.streams import Stream, StreamClosed
 from integrations.senders.payloads.chat_events import HEARTBEAT
+from schemas.json_text import parse_json
 
 CLOSING = "v2.system.socket_closing"
 PING = '{"message":"ping"}'
@@ -71,7 +72,7 @@ class Connection:
             self._check_silence(now)
             return None
         self._last_message, self._ping_sent = now, None
-        message = read_message(text)
+        message = parse_message(text)
         if message.kind == "closing":
             self._closing = True
         return message
@@ -93,10 +94,10 @@ class Connection:
             self._ping_sent = now
 
 
-def read_message(text: str | bytes) -> Message:
+def parse_message(text: str | bytes) -> Message:
     """What a message of the socket is."""
     try:
-        event = orjson.loads(text)
+        event = parse_json(text if isinstance(text, bytes) else text.encode())
     except orjson.JSONDecodeError:
         return Message("unreadable", {})
     if not isinstance(event, dict):

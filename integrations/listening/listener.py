@@ -12,7 +12,7 @@ from cobrowse.errors import CobrowseError, GenesysForbidden
 from integrations.genesys.notifications import Notifications
 from integrations.genesys.streams import Stream, StreamClosed
 from integrations.lease_keeper import LeaseKeeper
-from integrations.listening.agent_answers import AgentAnswer, read_change
+from integrations.listening.agent_answers import AgentAnswer, parse_change
 from integrations.listening.config import ListenConfig, Subscription, is_id
 from integrations.listening.connection import DEFAULT_TIMES, Connection, Silent, Times
 from integrations.listening.starting import Starter
@@ -41,7 +41,7 @@ class Listener:
     new_id: Callable[[], str]
     starter: Starter
     lease: LeaseKeeper
-    watcher: ListenerMetrics
+    metrics: ListenerMetrics
     clock: Clock
     jitter: Callable[[], float]
     stopping: Event
@@ -53,14 +53,14 @@ class Listener:
         """Listen whenever this process has the lease."""
         pause = FIRST_BACKOFF
         while not self.stopping.is_set():
-            if not self.lease.held:
+            if not self.lease.is_held:
                 self.stopping.wait(POLL_INTERVAL)
                 continue
             start = self.clock.monotonic()
             reason = self._listen()
             if not reason:
                 continue
-            self.watcher.on_reconnect(reason)
+            self.metrics.on_reconnect(reason)
             if self.clock.monotonic() - start > MAX_BACKOFF:
                 pause = FIRST_BACKOFF  # it had worked
             self.stopping.wait(pause * (0.5 + self.jitter() / 2))
@@ -71,10 +71,10 @@ class Listener:
         connection = None
         try:
             connection = self._connect()
-            self.watcher.on_listening(True)
+            self.metrics.on_listening(True)
             # After the subscription is active, so that no change falls between the query and the events.
             self.starter.submit(self._catch_up)
-            while self.lease.held and not self.stopping.is_set():
+            while self.lease.is_held and not self.stopping.is_set():
                 if connection.is_ending:
                     connection = self._replace(connection)
                 self._handle(connection)
@@ -85,7 +85,7 @@ class Listener:
             log.warning("listener: not listening", error=error.code, message=error.message, hint=error.hint)
             return "failed"
         finally:
-            self.watcher.on_listening(False)
+            self.metrics.on_listening(False)
             if connection is not None:
                 connection.close()
         return ""
@@ -122,7 +122,7 @@ class Listener:
             log.warning("listener: the channel can't be renewed yet", error=error.code, message=error.message)
             old.postpone_end()
             return old
-        self.watcher.on_reconnect("renewed")
+        self.metrics.on_reconnect("renewed")
         until = self.clock.monotonic() + DRAIN_SECONDS
         try:
             while self.clock.monotonic() < until and self._handle(old):
@@ -141,39 +141,39 @@ class Listener:
         if message.kind == "event":
             self._handle_event(message.event)
         elif message.kind == "unreadable":
-            self.watcher.on_event("unreadable")
+            self.metrics.on_event("unreadable")
         return True
 
     def _handle_event(self, event: Mapping[str, Any]) -> None:
         try:
-            request = read_change(event, self.clock.now(), self.new_id)
+            request = parse_change(event, self.clock.now(), self.new_id)
         except CobrowseError as error:
-            self.watcher.on_event("unreadable")
+            self.metrics.on_event("unreadable")
             log.warning("listener: an event can't be read", error=error.code, message=error.message)
             return
         if isinstance(request, AgentAnswer):
-            self.watcher.on_event("started" if self.starter.start(request) else "known")
+            self.metrics.on_event("started" if self.starter.start(request) else "known")
         else:
-            self.watcher.on_event("ignored")
+            self.metrics.on_event("ignored")
 
     def _catch_up(self) -> None:
         """Look at each live conversation, as if a change of it had just come; count the gap if that can't be done."""
         subscription = self._subscription
         if subscription is None or not self.config.catch_up:
-            self.watcher.on_gap("lost")
+            self.metrics.on_gap("lost")
             return
         try:
             found = self.calls.live_conversations(subscription.queues, subscription.users, self.clock.now())
         except CobrowseError as error:
             log.warning("listener: what was missed can't be asked for", error=error.code, message=error.message)
-            self.watcher.on_gap("lost")
+            self.metrics.on_gap("lost")
             return
         complete = True
         for conversation_id in found:
             if self.stopping.is_set():
                 return
             complete = self._check_conversation(conversation_id, subscription) and complete
-        self.watcher.on_gap("caught_up" if complete else "lost")
+        self.metrics.on_gap("caught_up" if complete else "lost")
 
     def _check_conversation(self, conversation_id: str, subscription: Subscription) -> bool:
         try:

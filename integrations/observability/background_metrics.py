@@ -1,22 +1,22 @@
-"""What the sender of callbacks and the listener count, beside the initiations."""
+"""The metrics of the callback sender and of the listener."""
 
 import contextlib
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from integrations.observability.metrics import Row
+from integrations.observability.metrics import MetricSpec
 
-ATTEMPTS = Row(
-    "cobrowse_callback_tries_total",
+ATTEMPTS = MetricSpec(
+    "cobrowse_callback_attempts_total",
     "Outcomes that were sent to OUTCOME_WEBHOOK_URL. result is delivered, failed (it is tried again) or given_up.",
     ("result",),
 )
-PENDING = Row(
+PENDING = MetricSpec(
     "cobrowse_callbacks_pending",
     "Callbacks that wait to be delivered, as the process that sends has counted them; 0 in the others.",
     gauge=True,
 )
-OLDEST = Row("cobrowse_callbacks_oldest_seconds", "The age of the oldest of them.", gauge=True)
+OLDEST = MetricSpec("cobrowse_callbacks_oldest_seconds", "The age of the oldest of them.", gauge=True)
 CALLBACK_ROWS = (ATTEMPTS, PENDING, OLDEST)
 
 
@@ -31,12 +31,12 @@ class CallbackMetrics:
         )
 
     def on_try(self, result: str) -> None:
-        """A callback was sent once."""
+        """Count a delivery attempt."""
         with contextlib.suppress(OSError):  # the first of a result may open a file
             self._tries.labels(result).inc()
 
     def on_backlog(self, pending: int, oldest_seconds: float) -> None:
-        """So many are pending."""
+        """Record how many callbacks are pending, and the age of the oldest in seconds."""
         with contextlib.suppress(OSError):
             self._pending.set(pending)
             self._oldest.set(oldest_seconds)
@@ -73,17 +73,17 @@ class ListenerMetrics:
         )
 
     def on_listening(self, listening: bool) -> None:
-        """It began or ceased to listen."""
+        """Record whether this process listens."""
         self._listening.set(int(listening))
 
     def on_event(self, result: str) -> None:
-        """A change of a conversation came."""
+        """Count a conversation's event."""
         self._events.labels(result).inc()
 
     def on_reconnect(self, reason: str) -> None:
-        """A channel ended."""
+        """Count a channel that ended."""
         self._channels.labels(reason).inc()
 
     def on_gap(self, result: str) -> None:
-        """Changes may have been missed."""
+        """Count a gap in which changes may have been missed."""
         self._gaps.labels(result).inc()

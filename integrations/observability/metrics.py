@@ -29,7 +29,7 @@ _INITIATION = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.5, 5.0, 10.0, 30.0, 6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Row:
+class MetricSpec:
     """A metric, equal to no other. With `buckets` (seconds) a histogram; a `gauge` goes down too; else it counts."""
 
     name: str
@@ -39,59 +39,59 @@ class Row:
     gauge: bool = False
 
 
-INITIATIONS = Row(
+INITIATIONS = MetricSpec(
     "cobrowse_initiations_total",
     "Requests that came to an end. outcome is the status (initiated, unverified, joined, already_active, ignored), "
     "replayed for the kept answer of a repeated key, or the error's code.",
     ("sender", "flow", "outcome"),
 )
-INITIATION_SECONDS = Row(
-    "cobrowse_initiation_seconds",
+INITIATION_SECONDS = MetricSpec(
+    "cobrowse_initiation_duration_seconds",
     "How long an initiation took. Replays and ignored deliveries, which start nothing, are left out.",
     ("flow", "success"),
     _INITIATION,
 )
-CALL_SECONDS = Row(
+CALL_SECONDS = MetricSpec(
     "cobrowse_upstream_call_duration_seconds",
     "How long each call to Genesys took; its _count counts them. status is 2xx, 3xx, 4xx, 5xx, 429 for itself, or why "
     "there was no answer.",
     ("operation", "status"),
     _CALL,
 )
-RETRIES = Row(
+RETRIES = MetricSpec(
     "cobrowse_retries_total", "Calls to Genesys made again after one that failed in the same attempt.", ("operation",)
 )
-WAIT_SECONDS = Row(
-    "cobrowse_wait_seconds",
+WAIT_SECONDS = MetricSpec(
+    "cobrowse_wait_duration_seconds",
     "Waits before a retry (a Retry-After or a backoff), and before another poll for what is not visible yet.",
     ("reason",),
     _CALL,
 )
-IN_FLIGHT = Row("cobrowse_in_flight", "Requests that are being worked on right now.", gauge=True)
-CIRCUIT = Row(
+IN_FLIGHT = MetricSpec("cobrowse_in_flight", "Requests that are being worked on right now.", gauge=True)
+CIRCUIT = MetricSpec(
     "cobrowse_circuit_open",
     "1 once many calls in a row of this operation of Genesys's have failed, until one succeeds: most are refused.",
     ("operation",),
     gauge=True,
 )
-BUDGET = Row(
+BUDGET = MetricSpec(
     "cobrowse_genesys_budget_used_ratio",
     "Calls of the present minute over those Genesys allows the token, by its last answer; at 1 no call is made.",
     ("token",),
     gauge=True,
 )
-RELOAD = Row(
+RELOAD = MetricSpec(
     "cobrowse_reload_refused",
-    "1 while the senders file or .env on the disk is invalid and the configuration of before stays in force.",
+    "1 while the senders file or .env on the disk is invalid and the previous configuration stays active.",
     gauge=True,
 )
-IGNORED = Row(
+IGNORED = MetricSpec(
     "cobrowse_ignored_events_total",
     "Events of deliveries that started nothing. reason is empty_batch, event (the envelope says so), filter (the row's "
     "`when`), channel or no_conversation.",
     ("sender", "reason"),
 )
-REQUESTS = Row("cobrowse_http_requests_total", "Answers by their route and HTTP status.", ("route", "status"))
+REQUESTS = MetricSpec("cobrowse_http_requests_total", "Answers by their route and HTTP status.", ("route", "status"))
 
 ROWS = (
     *(INITIATIONS, INITIATION_SECONDS, CALL_SECONDS, RETRIES, WAIT_SECONDS),
@@ -108,7 +108,7 @@ _OUTCOMES = frozenset({*error_types_by_code(), *Status})
 
 
 class Metrics:
-    """Counts initiations as an Observer, and requests as a Watcher.
+    """Counts initiations as an Observer, and requests as a RequestObserver.
 
     `senders` are all there are; any other counts as "other". `directory` is where the workers of one server keep their
     counts (PROMETHEUS_MULTIPROC_DIR, which must be set before prometheus_client is imported); "" for one process. Where
@@ -119,8 +119,16 @@ class Metrics:
         self._senders = frozenset(senders)
         self.registry = CollectorRegistry()
         self._directory = _prepare_directory(directory, write)
-        self._counters = {row: _LabelCache(self._counter(row)) for row in ROWS if not row.buckets and not row.gauge}
-        self._histograms = {row: _LabelCache(self._histogram(row)) for row in ROWS if row.buckets}
+        self._counters = {
+            row: _LabelCache(Counter(row.name, row.help, row.labels, registry=self.registry))
+            for row in ROWS
+            if not row.buckets and not row.gauge
+        }
+        self._histograms = {
+            row: _LabelCache(Histogram(row.name, row.help, row.labels, registry=self.registry, buckets=row.buckets))
+            for row in ROWS
+            if row.buckets
+        }
         self._reload = self._gauge(RELOAD, "livemax")
         self._in_flight = self._gauge(IN_FLIGHT, "livesum")
         # A worker may know before the others do: the highest says that something is wrong.
@@ -148,12 +156,12 @@ class Metrics:
         return registry
 
     def reload_refused(self, refused: bool) -> None:
-        """What is on the disk is not in force, or is."""
+        """Record whether the last reload was refused."""
         with contextlib.suppress(OSError):
             self._reload.set(int(refused))
 
     def circuit(self, operation: str, is_open: bool) -> None:
-        """Calls of an operation are refused from now on, or let through again."""
+        """Record that an operation's circuit has opened or closed."""
         with contextlib.suppress(OSError):  # the first time for an operation it may open a file
             self._circuit.labels(operation).set(int(is_open))
 
@@ -195,17 +203,12 @@ class Metrics:
     def _record_call(self, attempt: Attempt, span: Span) -> None:
         operation, status = span.name, STATUSES.get(span.result, OTHER)
         self._calls[operation, status].observe(span.seconds)
-        if [one for one in attempt.spans if one is not span and one.name == operation and _is_failed_call(one)]:
+        others = [one for one in attempt.spans if one.kind == "call" and one.name == operation and one is not span]
+        if [one for one in others if not one.result.startswith("2")]:
             self._counters[RETRIES][operation,].inc()
 
-    def _counter(self, row: Row) -> Counter:
-        return Counter(row.name, row.help, row.labels, registry=self.registry)
-
-    def _gauge(self, row: Row, mode: Literal["livemax", "livesum", "mostrecent"]) -> Gauge:
+    def _gauge(self, row: MetricSpec, mode: Literal["livemax", "livesum", "mostrecent"]) -> Gauge:
         return Gauge(row.name, row.help, row.labels, registry=self.registry, multiprocess_mode=mode)
-
-    def _histogram(self, row: Row) -> Histogram:
-        return Histogram(row.name, row.help, row.labels, registry=self.registry, buckets=row.buckets)
 
 
 class _LabelCache(dict[tuple[str, ...], M]):
@@ -231,8 +234,8 @@ def _prepare_directory(directory: str, write: counter_files.Write) -> str:
             counter_files.allocate(directory, this_process, write)
             kinds_of_value.ValueClass = counter_files.value_class(this_process)
             return directory
-    except OSError as fault:
-        log.warning("this worker counts for itself: PROMETHEUS_MULTIPROC_DIR can't be used", reason=fault.strerror)
+    except OSError as error:
+        log.warning("this worker counts for itself: PROMETHEUS_MULTIPROC_DIR can't be used", reason=error.strerror)
     kinds_of_value.ValueClass = kinds_of_value.MutexValue
     return ""
 
@@ -242,7 +245,3 @@ def _outcome_label(outcome: Outcome) -> str:
         return "replayed"
     name = outcome.failure.code if outcome.failure else outcome.status.value
     return name if name in _OUTCOMES else OTHER
-
-
-def _is_failed_call(span: Span) -> bool:
-    return span.kind == "call" and not span.result.startswith("2")

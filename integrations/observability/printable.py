@@ -12,7 +12,7 @@ _UNSAFE = re.compile(
 
 def printable(text: str) -> str:
     r"""The text on one line, its unsafe characters as \\x1b, \\u202e or \\U000e0041."""
-    return text if text.isprintable() else _UNSAFE.sub(_as_python, text)
+    return text if text.isprintable() else _UNSAFE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def printable_lines(text: str) -> str:
@@ -23,10 +23,6 @@ def printable_lines(text: str) -> str:
 def printable_json(document: str) -> str:
     r"""A JSON document with its unsafe characters as JSON's own \\u escapes. Line feeds are its layout and stay."""
     return document if document.isascii() and "\x7f" not in document else _UNSAFE.sub(_as_json, document)
-
-
-def _as_python(found: re.Match[str]) -> str:
-    return found[0].encode("unicode_escape").decode()
 
 
 def _as_json(found: re.Match[str]) -> str:

@@ -34,7 +34,7 @@ class SenderActivity:
 class Notes(Protocol):
     """Where all workers keep their notes."""
 
-    def keep(self, sender: str, note: str, /) -> None:
+    def save(self, sender: str, note: str, /) -> None:
         """Keep the note about a sender."""
 
     def read(self, sender: str, /) -> str:
@@ -53,7 +53,7 @@ class SenderActivities:
     _by_sender: dict[str, SenderActivity] = field(default_factory=dict)
 
     def record_delivery(self, sender: str, at: datetime, outcome: str) -> None:
-        """Note a delivery, and what it came to: a status, or a few of them."""
+        """Record a delivery and its result: a status, or a few of them."""
         activity = self.of(sender)
         self._by_sender[sender] = replace(
             activity, deliveries=activity.deliveries + 1, last_delivery=at, last_outcome=outcome
@@ -63,7 +63,7 @@ class SenderActivities:
         """Record what an operator has to do."""
         self._by_sender[sender] = replace(self.of(sender), note=note)
         if self.notes is not None:
-            self.notes.keep(sender, note)
+            self.notes.save(sender, note)
 
     def of(self, sender: str) -> SenderActivity:
         """One sender's; empty if nothing has come."""

@@ -24,7 +24,7 @@ _NO_HEADERS: Mapping[str, str] = {}
 
 
 class FetchError(Exception):
-    """The URL gave nothing that can be used, and why, in words."""
+    """The URL could not be fetched; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)

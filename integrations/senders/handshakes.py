@@ -18,12 +18,14 @@ from cobrowse.errors import InvalidRequest, NotAuthenticated
 from cobrowse.model import Secret
 from integrations.senders.auth.config import AuthConfig, constant_time_equals, secret_bytes
 from integrations.senders.requests import UnverifiedRequest
-from schemas.json_text import read_json
+from schemas.json_text import parse_json
+from schemas.texts import SHOWN_LENGTH
 
 # What is sent back of a vendor's challenge: a token, and nothing that a signature or a page could be made of.
 _TOKEN = re.compile(r"[A-Za-z0-9_+/=-]{1,200}")
 _ORIGIN = re.compile(r"[a-z0-9.-]{1,200}")
 _SNS_HOST = re.compile(r"sns\.[a-z0-9-]{1,30}\.amazonaws\.com(\.cn)?")
+_META_HINT = "Give the vendor the token that the row's verify_token has."
 # Where Event Grid's handshake of CloudEvents says that it comes from.
 EVENT_GRID = "eventgrid.azure.net"
 
@@ -55,7 +57,7 @@ Answer = Callable[[UnverifiedRequest, HandshakeRow], HandshakeAnswer | None]
 class Handshake:
     """One vendor's. `answer` is None for what is no handshake; `keys` are those of a sender's row that it uses.
 
-    `with_credential`: it brings what comes with every request, if that is how the row's sender proves itself.
+    `with_credential`: it carries the row's credential, if that comes with every request.
     `signs`: it is answered with the row's first secret. `leaves_notes`: it asks something of a person.
     """
 
@@ -84,7 +86,10 @@ def _cloudevents(incoming: UnverifiedRequest, row: HandshakeRow) -> HandshakeAns
     requested_origin = incoming.headers.get("webhook-request-origin", "").strip().lower()
     allowed = [origin for origin in row.handshake_origins if origin == requested_origin]
     if not allowed:
-        raise NotAuthenticated("the WebHook-Request-Origin is not one of the row's handshake_origins")
+        raise NotAuthenticated(
+            f"the WebHook-Request-Origin {requested_origin[:SHOWN_LENGTH]!r} is not one of the row's handshake_origins",
+            hint="Name the sender's origin in handshake_origins.",
+        )
     return HandshakeAnswer("", {"WebHook-Allowed-Origin": allowed[0], "WebHook-Allowed-Rate": "*"})
 
 
@@ -138,15 +143,10 @@ def _meta(incoming: UnverifiedRequest, row: HandshakeRow) -> HandshakeAnswer | N
     """developers.facebook.com, webhooks, verification requests: a token that both sides know, in the query."""
     presented = incoming.query_value("hub.verify_token")
     if incoming.query_value("hub.mode") != b"subscribe" or not presented:
-        raise NotAuthenticated("hub.mode or hub.verify_token is missing")
+        raise NotAuthenticated("hub.mode or hub.verify_token is missing", hint=_META_HINT)
     if not constant_time_equals(presented, secret_bytes(row.verify_token.reveal())):
-        raise NotAuthenticated("hub.verify_token is not the row's verify_token")
+        raise NotAuthenticated("hub.verify_token is not the row's verify_token", hint=_META_HINT)
     return HandshakeAnswer(_token(incoming.query_value("hub.challenge").decode("latin-1"), "hub.challenge"))
-
-
-def _intercom(_incoming: UnverifiedRequest, _row: HandshakeRow) -> HandshakeAnswer | None:
-    """developers.intercom.com, set up webhooks: an unauthenticated HEAD is answered 200."""
-    return HandshakeAnswer("")
 
 
 _TABLE = (
@@ -154,7 +154,8 @@ _TABLE = (
     # CloudEvents has no proof of its own for it; a row whose credential comes with every request asks for that.
     Handshake("cloudevents", _cloudevents, method="OPTIONS", with_credential=True, keys=("handshake_origins",)),
     Handshake("front", _front),
-    Handshake("intercom", _intercom, method="HEAD"),
+    # developers.intercom.com, set up webhooks: an unauthenticated HEAD is answered 200.
+    Handshake("intercom", lambda _incoming, _row: HandshakeAnswer(""), method="HEAD"),
     Handshake("zoom", _zoom, signs=True),
     Handshake("slack", _slack),
     Handshake("sns", _sns, keys=("confirm_subscription",), leaves_notes=True),
@@ -174,7 +175,7 @@ def check_origins(value: object) -> str:
 def _body(incoming: UnverifiedRequest) -> object:
     """The JSON in a body; None if it is none."""
     try:
-        return read_json(incoming.body)
+        return parse_json(incoming.body)
     except orjson.JSONDecodeError:
         return None
 

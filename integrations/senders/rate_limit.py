@@ -35,7 +35,7 @@ class RateLimiter:
             self._windows = _open(storage_url)
 
     def check(self, sender: Sender, events: int = 1) -> None:
-        """Count so many events of this sender. Raises SenderRateLimited when its rate is used up.
+        """Count this sender's events. Raises SenderRateLimited if they exceed its rate.
 
         While the counters can't be reached RateLimitStorageUnavailable, or nothing where the sender fails open.
 
@@ -83,14 +83,14 @@ class RateLimiter:
 
 
 def _in_time(count: Callable[[], float | None], storage: Any) -> float | None:  # noqa: ANN401 - any of the library's
-    """What the count came to. TimeoutError after so many seconds: a server may send for ever and never be done."""
+    """The count's result. TimeoutError after _TOTAL_SECONDS: a server may send for ever and never finish."""
     answer: Future[float | None] = Future()
 
     def run() -> None:
         try:
             answer.set_result(count())
-        except Exception as fault:  # noqa: BLE001 - raised where it is waited for
-            answer.set_exception(fault)
+        except Exception as error:  # noqa: BLE001 - raised where it is waited for
+            answer.set_exception(error)
 
     Thread(target=run, name="rates", daemon=True).start()
     try:

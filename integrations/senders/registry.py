@@ -8,12 +8,12 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from cobrowse.model import Secret
-from integrations.listening.config import SENDER, read_listen
+from integrations.listening.config import SENDER, parse_listen
 from integrations.senders.auth.config import AuthConfig
 from integrations.senders.auth.scheme import Scheme, SenderContext
 from integrations.senders.auth.schemes import SCHEMES
 from integrations.senders.handshakes import HANDSHAKES, HandshakeRow
-from integrations.senders.payload_shapes import PATHS, warnings_of
+from integrations.senders.payload_fields import PATHS, warnings_of
 from integrations.senders.payloads.envelopes import ENVELOPES
 from integrations.senders.payloads.parser import EventParser
 from integrations.senders.payloads.paths import Path
@@ -21,7 +21,7 @@ from integrations.senders.response_policies import RESPONSE_POLICIES
 from integrations.senders.sender import Sender, Senders
 from integrations.senders.validation import response_policy_of, row_errors
 
-__all__ = ["Sender", "Senders", "SendersFileError", "load_senders", "retention_faults"]
+__all__ = ["Sender", "Senders", "SendersFileError", "load_senders", "retention_errors"]
 
 # Names that are no sender's: the data action's, whose credentials are API_KEYS, and the listener's.
 RESERVED = {"architect": "the data action, whose keys are API_KEYS", SENDER: "the listener, which has no endpoint"}
@@ -49,7 +49,7 @@ def load_senders(
     participant_data: bool = False,
     schemes: Mapping[str, Scheme] = SCHEMES,
 ) -> Senders:
-    """The senders of a file, given by its path, or of TOML text. Raises SendersFileError with every fault at once.
+    """The senders of a file, given by its path, or of TOML text. Raises SendersFileError with all errors at once.
 
     `text` is the file's, where it was read before. `max_body_bytes` bounds every row's own; `schemes` are those that a
     row can name.
@@ -67,25 +67,25 @@ def load_senders(
         for key in document
         if key not in ("senders", "listen")
     ]
-    listen, faults = read_listen(document["listen"]) if "listen" in document else (None, [])
-    errors += [f"{file}: [listen] {fault}" for fault in faults]
+    listen, wrong = parse_listen(document["listen"]) if "listen" in document else (None, [])
+    errors += [f"{file}: [listen] {line}" for line in wrong]
     table = document.get("senders", {})
     if not isinstance(table, dict):
         raise SendersFileError([*errors, f"{file}: senders: each sender is a [senders.NAME]"])
     senders = {}
     for name, row in table.items():
-        faults = _name_errors(name) or (
+        wrong = _name_errors(name) or (
             row_errors(row, context) if isinstance(row, dict) else ["is not a table of keys"]
         )
-        errors += [f"{file}: [senders.{name[:60]}] {fault}" for fault in faults]
-        if not faults:
+        errors += [f"{file}: [senders.{name[:60]}] {line}" for line in wrong]
+        if not wrong:
             senders[name] = _sender(name, row, context)
     if errors:
         raise SendersFileError(errors)
     return Senders(senders, listen)
 
 
-def retention_faults(senders: Senders, retention_seconds: float) -> list[str]:
+def retention_errors(senders: Senders, retention_seconds: float) -> list[str]:
     """The rows whose signature is valid for longer than the ledger keeps a delivery, which could then start again.
 
     A sender's clock may be ahead by the tolerance, so a signature is valid for twice that.
@@ -104,7 +104,7 @@ def _source(path_or_text: FilePath | str) -> tuple[str, str]:
     if isinstance(path_or_text, str):
         return "senders.toml", path_or_text
     try:
-        return path_or_text.name, path_or_text.read_text("utf-8")
+        return path_or_text.name, path_or_text.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise SendersFileError([f"{path_or_text}: can't be read: {why}"]) from None
@@ -121,7 +121,7 @@ def _sender(name: str, row: Mapping[str, Any], context: SenderContext) -> Sender
     auth_config = _auth_config(scheme, row, context)
     response_policy = RESPONSE_POLICIES[response_policy_of(row, scheme)]
     paths: dict[str, Any] = {
-        key: Path.of(text) for key, text in {**envelope.paths, **_given(row, *PATHS, "delivery_id")}.items()
+        key: Path.of(text) for key, text in {**envelope.paths, **_present_keys(row, *PATHS, "delivery_id")}.items()
     }
     max_body_bytes = row.get("max_body_bytes", min(response_policy.max_body_bytes, context.max_body_bytes))
     return Sender(
@@ -143,22 +143,24 @@ def _sender(name: str, row: Mapping[str, Any], context: SenderContext) -> Sender
             topics=tuple(row.get("topics", envelope.topics)),
             batch=row.get("batch", envelope.batch),
             max_body_bytes=max_body_bytes,
-            **_given(row, "max_age_seconds", "content", "content_field"),
+            **_present_keys(row, "max_age_seconds", "content", "content_field"),
             **paths,
         ),
         handshake=HANDSHAKES.get(row.get("handshake", "")),
         handshake_row=HandshakeRow(
             auth_config,
             verify_token=Secret(context.environ.get(row.get("verify_token", "")[1:], "").strip()),
-            **_given(row, "handshake_origins", "confirm_subscription"),
+            **_present_keys(row, "handshake_origins", "confirm_subscription"),
         ),
         allow_from=tuple(row.get("allow_from", ())),
         warnings=(*scheme.warnings(scheme.parameters(row)), *warnings_of(row), *_address_warnings(row, context)),
-        **_given(row, "always_200", "reuse_live_session", "action", "dry_run", "rate_limit", "rate_limit_fail_open"),
+        **_present_keys(
+            row, "always_200", "reuse_live_session", "action", "dry_run", "rate_limit", "rate_limit_fail_open"
+        ),
     )
 
 
-def _given(row: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+def _present_keys(row: Mapping[str, Any], *keys: str) -> dict[str, Any]:
     """Those of these keys that a row has; of the others the default is the field's."""
     return {key: row[key] for key in keys if key in row}
 
@@ -180,4 +182,4 @@ def _auth_config(scheme: Scheme, row: Mapping[str, Any], context: SenderContext)
         trusted_proxies=context.trusted_proxies,
         **{key: value for key, value in parameters.items() if key in field_names},
     )
-    return replace(config, own=scheme.own(config, parameters))
+    return replace(config, prepared=scheme.prepare(config, parameters))

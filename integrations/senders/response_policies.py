@@ -26,22 +26,23 @@ class ResponsePolicy:
     """How a sender treats responses. Times are seconds.
 
     `timeout_seconds`: how long it waits. `default_deadline`: the deadline unless the row sets one.
-    `passthrough_statuses`: statuses of permanent failures sent unchanged; others become `final`. `retry_statuses`:
-    statuses of retryable failures sent unchanged; others become the first. `expects_soap_ack`: it reads an Ack in the
-    body instead of the status. `says`: the form of a message that it shows to people. `max_body_bytes`: its documented
-    maximum. `longest_wait`: the longest Retry-After that it honours; longer waits are capped.
+    `passthrough_statuses`: statuses of permanent failures sent unchanged; others become `final_status`.
+    `retry_statuses`: statuses of retryable failures sent unchanged; others become the first. `expects_soap_ack`: it
+    reads an Ack in the body instead of the status. `format_message` makes the body with a message that it shows to
+    people. `max_body_bytes`: its documented maximum. `max_retry_after`: the longest Retry-After that it honours; longer
+    waits are capped.
     """
 
     name: str
     timeout_seconds: float
     default_deadline: float
     passthrough_statuses: frozenset[int] = _CLIENT_ERRORS
-    final: int = 422
+    final_status: int = 422
     retry_statuses: tuple[int, ...] = _LATER
     expects_soap_ack: bool = False
     max_body_bytes: int = 256 * KIB
-    says: Callable[[str], Mapping[str, str]] | None = None
-    longest_wait: int | None = None
+    format_message: Callable[[str], Mapping[str, str]] | None = None
+    max_retry_after: int | None = None
 
 
 _TABLE = (
@@ -55,12 +56,12 @@ _TABLE = (
     # developer.genesys.cloud, Open Messaging: five times, five seconds apart.
     ResponsePolicy("open-messaging", 10, 8, retry_statuses=_LATER_OR_SLOWER),
     # developers.hubspot.com: up to ten times in 24 hours, on any failure, and the whole batch each time.
-    ResponsePolicy("hubspot", 5, 4.5, passthrough_statuses=frozenset(), final=200),
+    ResponsePolicy("hubspot", 5, 4.5, passthrough_statuses=frozenset(), final_status=200),
     # A workflow's "send a webhook" action: longer timeout, and no retry on a 4xx.
     ResponsePolicy("hubspot-workflow", 30, 20, retry_statuses=_LATER_OR_SLOWER),
     # Reported, not published: 409 up to three times, 429 and 503 with a Retry-After under a minute, no other 5xx.
     ResponsePolicy(
-        "zendesk", 10, 8, passthrough_statuses=_CLIENT_ERRORS - {409}, retry_statuses=(503, 409), longest_wait=30
+        "zendesk", 10, 8, passthrough_statuses=_CLIENT_ERRORS - {409}, retry_statuses=(503, 409), max_retry_after=30
     ),
     # Nothing by itself: the flow's fault path decides.
     ResponsePolicy("salesforce-flow", 10, 8, max_body_bytes=1024 * KIB),
@@ -70,7 +71,7 @@ _TABLE = (
         60,
         20,
         passthrough_statuses=frozenset(),
-        final=200,
+        final_status=200,
         retry_statuses=(200,),
         expects_soap_ack=True,
         max_body_bytes=1024 * KIB,
@@ -81,26 +82,31 @@ _TABLE = (
     # Nothing by itself; a retry policy honours Retry-After.
     ResponsePolicy("servicenow", 30, 8, retry_statuses=_LATER_OR_SLOWER),
     # shopify.dev: eight times in four hours on anything but 2xx, after which the subscription is removed.
-    ResponsePolicy("shopify", 5, 4.5, passthrough_statuses=frozenset(), final=200, max_body_bytes=2048 * KIB),
+    ResponsePolicy("shopify", 5, 4.5, passthrough_statuses=frozenset(), final_status=200, max_body_bytes=2048 * KIB),
     # Nothing by itself; a person can redeliver.
     ResponsePolicy("github", 10, 8),
     # The standard's schedule goes on for days, after which senders switch the endpoint off.
-    ResponsePolicy("standard-webhooks", 15, 12, passthrough_statuses=frozenset(), final=200),
+    ResponsePolicy("standard-webhooks", 15, 12, passthrough_statuses=frozenset(), final_status=200),
     # dev.frontapp.com, webhooks: 5 seconds, and nothing is sent again.
     ResponsePolicy("front", 5, 4.5),
     # developers.intercom.com, webhook notifications: once, a minute later; 410 ends the subscription.
-    ResponsePolicy("intercom", 5, 4.5, passthrough_statuses=frozenset(), final=200),
+    ResponsePolicy("intercom", 5, 4.5, passthrough_statuses=frozenset(), final_status=200),
     # developers.zoom.us, webhooks: 3 seconds; three more times within an hour and a half on 5xx.
     ResponsePolicy("zoom", 3, 2.5),
     # api.slack.com, slash commands: 3 seconds, 200 whatever came of it, and the answer is shown to the person.
-    ResponsePolicy("slack", 3, 2.5, frozenset(), final=200, retry_statuses=(200,), says=slack),
+    ResponsePolicy("slack", 3, 2.5, frozenset(), final_status=200, retry_statuses=(200,), format_message=slack),
     # learn.microsoft.com, Teams, outgoing webhooks: 5 seconds, and the answer is shown in the conversation.
-    ResponsePolicy("teams", 5, 4.5, frozenset(), final=200, retry_statuses=(200,), says=teams),
+    ResponsePolicy("teams", 5, 4.5, frozenset(), final_status=200, retry_statuses=(200,), format_message=teams),
     # www.twilio.com/docs/usage/webhooks: 15 seconds, and by itself one more try when no connection was made.
     ResponsePolicy("twilio", 15, 8),
     # learn.microsoft.com, Event Grid, delivery and retry: 30 seconds; no retry on 400, 401 and 413, else for 24 hours.
     ResponsePolicy(
-        "event-grid", 30, 12, passthrough_statuses=frozenset({400, 401, 413}), final=400, max_body_bytes=1024 * KIB
+        "event-grid",
+        30,
+        12,
+        passthrough_statuses=frozenset({400, 401, 413}),
+        final_status=400,
+        max_body_bytes=1024 * KIB,
     ),
     # docs.aws.amazon.com, SNS, HTTP/S delivery policies: 15 seconds; a 4xx but 429 is final, 5xx comes for hours.
     ResponsePolicy("sns", 15, 12, retry_statuses=_LATER_OR_SLOWER),
@@ -118,7 +124,7 @@ def status_for(response_policy: ResponsePolicy, status: int, retryable: bool) ->
     if retryable:
         known = response_policy.retry_statuses
         return status if not known or status in known else known[0]
-    return status if status in response_policy.passthrough_statuses else response_policy.final
+    return status if status in response_policy.passthrough_statuses else response_policy.final_status
 
 
 def batch_status(response_policy: ResponsePolicy, failures: Sequence[tuple[int, bool] | None]) -> int:
@@ -134,12 +140,12 @@ def batch_status(response_policy: ResponsePolicy, failures: Sequence[tuple[int, 
     return status_for(response_policy, *(retryable_failure or failed[0])) if failed else 200
 
 
-def acknowledgement(*, taken: bool) -> bytes:
+def acknowledgement(*, accepted: bool) -> bytes:
     """The SOAP Ack of a Salesforce outbound message; with `false` Salesforce redelivers for 24 hours."""
     return (
         b'<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/"><soapenv:Body>'
         b'<notificationsResponse xmlns="http://soap.sforce.com/2005/09/outbound">'
-        b"<Ack>" + (b"true" if taken else b"false") + b"</Ack>"
+        b"<Ack>" + (b"true" if accepted else b"false") + b"</Ack>"
         b"</notificationsResponse></soapenv:Body></soapenv:Envelope>"
     )
 

@@ -32,7 +32,7 @@ class Replacements:
     iso: str
 
 
-# Not slots: what is derived once is kept beside the fields.
+# Not slots: cached properties are stored beside the fields.
 @dataclass(frozen=True)
 class SampleDelivery:
     """One sender's delivery. `expect` is what the row makes of it, an entry for each event."""
@@ -46,16 +46,16 @@ class SampleDelivery:
 
     @cached_property
     def delivery_id(self) -> str:
-        """The id by which the row knows the delivery again; "" if it has none."""
+        """The id that it comes with; "" if it has none. The row may add the conversation to it."""
         first = self.expect[0].get("wanted", self.expect[0])
-        return str(first.get("delivery_id", ""))
+        return str(first.get("delivery_id", "")).removesuffix(f":{CONVERSATION}")
 
     @cached_property
     def channel(self) -> str:
         """The channel of the conversation that it is about."""
         return self.expect[0].get("wanted", {}).get("channel") or "webchat"
 
-    def make_another(self, replacements: Replacements) -> tuple[dict[str, str], str]:
+    def render(self, replacements: Replacements) -> tuple[dict[str, str], str]:
         """The headers and the body of another delivery like this one."""
         headers = {
             name: self._replace_times(value, replacements)

@@ -19,7 +19,7 @@ from integrations.senders.response_policies import ResponsePolicy
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """One row, checked. `deadline_seconds` is how long the sender is kept waiting at most.
+    """One valid row. `deadline_seconds` is the longest that the sender waits for a response.
 
     With `dry_run` nothing is done, and each delivery is answered with what would happen.
     """
@@ -69,18 +69,18 @@ class Sender:
         return self.handshake is not None and self.handshake.leaves_notes
 
     def start(self) -> None:
-        """Start what its scheme does beside the requests; once in each process that serves."""
-        self.scheme.start(self.auth_config.own)
+        """Start its scheme's background work; once in each process that serves."""
+        self.scheme.start(self.auth_config.prepared)
 
     def authenticate(self, incoming: UnverifiedRequest, now: datetime) -> str:
         """The name of the credential it authenticated with, for the log. Raises the 401 kinds of cobrowse.errors."""
         check_address(incoming, self.allow_from, self.auth_config.trusted_proxies)
         return self.scheme.verify(self.auth_config, incoming, now)
 
-    def shake_hands(self, incoming: UnverifiedRequest, now: datetime) -> HandshakeAnswer | None:
-        """The answer to the vendor's handshake; None if this is none. Raises the 401 kinds, and InvalidRequest.
+    def answer_handshake(self, incoming: UnverifiedRequest, now: datetime) -> HandshakeAnswer | None:
+        """The answer to the vendor's handshake; None if the request is none. Raises the 401 kinds, and InvalidRequest.
 
-        One that comes with the row's proof is asked about only once that has held; another is known by its method, and
+        A POST is parsed for it only once it is authenticated; another handshake is recognised by its method, and
         by a credential that comes with every request, where the row has one.
         """
         handshake = self.handshake
@@ -91,9 +91,9 @@ class Sender:
             self.authenticate(incoming, now)
         return handshake.answer(incoming, self.handshake_row)
 
-    def read(self, incoming: UnverifiedRequest) -> tuple[SessionRequested | Ignored, ...]:
-        """What an authenticated delivery asks for, at least one. Raises MalformedRequest, UnsupportedType, …."""
-        return self.parser.read(incoming)
+    def parse_events(self, incoming: UnverifiedRequest) -> tuple[SessionRequested | Ignored, ...]:
+        """The requests in an authenticated delivery, at least one. Raises MalformedRequest, UnsupportedType, …."""
+        return self.parser.parse(incoming)
 
     def sign(
         self,
@@ -103,7 +103,7 @@ class Sender:
         now: datetime,
         headers: Mapping[str, str] = MappingProxyType({}),
     ) -> AuthParts:
-        """What this sender would add to this request, with its first secret. CanNotSignError if only it can."""
+        """What signs this request, with the first secret. CanNotSignError if only the sender can."""
         path, _, query = path_with_query.partition("?")
         lowered = {name.lower(): value for name, value in headers.items()}
         secret = self.secrets[0] if self.secrets else Secret()

@@ -7,17 +7,16 @@ from typing import get_args
 from cobrowse.model import Action, StartWhen
 from integrations.secret_files import SecretFileError
 from integrations.senders.auth import checks
-from integrations.senders.auth.checks import Check, chosen
+from integrations.senders.auth.checks import Check, unknown_choice
 from integrations.senders.auth.credentials import MIN_SECRET_BYTES
 from integrations.senders.auth.scheme import TEXT, Scheme, SecretForm, SenderContext
 from integrations.senders.handshakes import HANDSHAKES, Handshake, check_origins
 from integrations.senders.handshakes import KEYS as HANDSHAKE_KEYS
-from integrations.senders.payload_shapes import literal_fault
+from integrations.senders.payload_fields import literal_error
 from integrations.senders.payloads.content import CHOICES
 from integrations.senders.payloads.envelopes import ENVELOPES, Envelope
 from integrations.senders.payloads.paths import Path, conversation_id, medium
 from integrations.senders.rate_limit import parse_rate
-from integrations.senders.requests import HEADER
 from integrations.senders.response_policies import RESPONSE_POLICIES, ResponsePolicy
 from schemas.addresses import is_network
 
@@ -33,16 +32,13 @@ def _path(value: object) -> str:
     if wrong := checks.text(value):
         return wrong
     try:
-        Path.of(str(value))
+        headers = Path.of(str(value)).headers
     except ValueError as error:
         return f"is not a JMESPath: {' '.join(str(error).split())[:160]}"
+    for name in sorted(headers):
+        if wrong := checks.header(name):
+            return f"reads the header {name[:60]!r}, which {wrong}"
     return ""
-
-
-def _delivery_id(value: object) -> str:
-    if isinstance(value, str) and value.startswith(HEADER):
-        return checks.header(value.removeprefix(HEADER))
-    return _path(value)
 
 
 def _rate(value: object) -> str:
@@ -86,7 +82,7 @@ KEYS: Mapping[str, Check] = {
     "requested_by": _path,
     "session_settings": _path,
     "filter": _path,
-    "delivery_id": _delivery_id,
+    "delivery_id": _path,
     "deadline_seconds": checks.number(*_DEADLINES),
     "always_200": checks.boolean,
     "reuse_live_session": checks.boolean,
@@ -95,7 +91,7 @@ KEYS: Mapping[str, Check] = {
     "participant_data": checks.boolean,
     "dry_run": checks.boolean,
     "max_age_seconds": checks.number(*_AGES),
-    "max_body_bytes": checks.whole(*_BODIES, "bytes"),
+    "max_body_bytes": checks.integer(*_BODIES, "bytes"),
     "rate_limit": _rate,
     "rate_limit_fail_open": checks.boolean,
     "topics": checks.texts,
@@ -122,12 +118,12 @@ def row_errors(row: Mapping[str, object], context: SenderContext) -> list[str]:
     """The errors of a row: one line each, `key: what`."""
     keys = keys_of(context.schemes, row.get("signature"))
     unknown = [key for key in row if key not in keys]
-    errors = [f"{key[:60]}: not a key of a sender: {chosen(key, tuple(keys))}" for key in unknown]
-    invalid = {key: fault for key, value in row.items() if key in keys and (fault := keys[key](value))}
+    errors = [f"{key[:60]}: not a key of a sender: {unknown_choice(key, tuple(keys))}" for key in unknown]
+    invalid = {key: error for key, value in row.items() if key in keys and (error := keys[key](value))}
     for key, choices in (("signature", context.schemes), ("envelope", ENVELOPES)):
         if key not in row:
             invalid[key] = f"is missing; choose one of {', '.join(choices)}"
-    errors += [f"{key}: {fault}{_quote_value(key, row.get(key), fault)}" for key, fault in invalid.items()]
+    errors += [f"{key}: {error}{_quote_value(key, row.get(key), error)}" for key, error in invalid.items()]
     valid = {key: value for key, value in row.items() if key in keys and key not in invalid}
     largest = valid.get("max_body_bytes")
     if isinstance(largest, int) and largest > context.max_body_bytes:
@@ -151,11 +147,11 @@ def response_policy_of(row: Mapping[str, object], scheme: Scheme) -> str:
     return str(row.get("response_policy") or of_envelope or scheme.response_policy or "default")
 
 
-def _quote_value(key: str, value: object, fault: str) -> str:
-    """What a key was given, where its fault does not show it already; never what may be a secret."""
-    if key in ("secrets", "verify_token") or not fault.startswith("must be"):
+def _quote_value(key: str, value: object, error: str) -> str:
+    """What a key was given, where its error does not show it already; never what may be a secret."""
+    if key in ("secrets", "verify_token") or not error.startswith("must be"):
         return ""
-    return checks.came(value)
+    return checks.received(value)
 
 
 def _unused(chooser: str, row: Mapping[str, object], keys: Iterable[str], used: Sequence[str] = ()) -> list[str]:
@@ -192,8 +188,8 @@ def _secret_errors(scheme: Scheme, row: Mapping[str, object], context: SenderCon
     if not secrets and scheme.secrets == "required":
         return ['secrets: is missing; name the variables that hold them, as ["$NAME"]']
     references = secrets if isinstance(secrets, list) else []
-    faults = [checks.variable(each) or _secret_error(each, form, context) for each in references]
-    return [f"secrets: {fault}" for fault in faults if fault]
+    errors = (checks.variable(each) or _secret_error(each, form, context) for each in references)
+    return [f"secrets: {error}" for error in errors if error]
 
 
 def _secret_error(reference: str, form: SecretForm, context: SenderContext) -> str:
@@ -215,7 +211,7 @@ def _envelope_errors(envelope: Envelope, valid: Mapping[str, object], row: Mappi
     errors = _missing(chooser, row, () if has_place else ("conversation_id",))
     errors += _unused(chooser, row, ("topics", "max_age_seconds") if envelope.time is None else ())
     for key, reads in (("conversation_id", conversation_id), ("channel", medium)):
-        if wrong := literal_fault(valid.get(key), key, reads):
+        if wrong := literal_error(valid.get(key), key, reads):
             errors.append(f"{key}: {wrong}")
     if valid.get("content", "json") != "json" and envelope.content:
         errors.append(f"content: {chooser} is read as it comes; only a body of the sender's own has others")
@@ -242,8 +238,8 @@ def _handshake_errors(
         return _unused("a row without a handshake", valid, HANDSHAKE_KEYS)
     chooser = f"the handshake {handshake.name!r}"
     errors = _unused(chooser, valid, HANDSHAKE_KEYS, handshake.keys) + _missing(chooser, valid, handshake.required)
-    if "verify_token" in valid and (fault := _secret_error(str(valid["verify_token"]), TEXT, context)):
-        errors.append(f"verify_token: {fault}")
+    if "verify_token" in valid and (error := _secret_error(str(valid["verify_token"]), TEXT, context)):
+        errors.append(f"verify_token: {error}")
     if handshake.signs and scheme is not None and scheme.secrets != "required":
         errors.append(f"handshake: {handshake.name!r} needs a signature with secrets")
     return errors

@@ -178,7 +178,16 @@ def test_the_waterfall_is_drawn_to_scale(site, open_page, bridge, box):
     assert band["x"] - 1 <= line["x"]
     assert line["x"] + line["width"] <= band["x"] + band["width"] + 1
     expect(page.locator(".axis")).to_contain_text("0 ms")
-    expect(page.locator(".waterfall .call.mend .result")).to_have_text("429")
+    expect(page.locator(".waterfall .call.throttled .result")).to_have_text("429")
+
+
+def test_the_waterfall_keeps_to_its_column_at_any_width(site, open_page, bridge, box):
+    page = open_page(f"{site}/initiations/{a_busy_hour(bridge, box)[0].initiation_id}")
+    for width in (340, 830, 840, 1120, 1200, 1247, 1249, 1280, 1920):
+        page.set_viewport_size({"width": width, "height": 800})
+        edges = [page.locator(f".detail {part}").bounding_box() for part in ("> .result", ".waterfall")]
+        column, waterfall = (edge["x"] + edge["width"] for edge in edges)
+        assert waterfall <= column + 1, f"it juts out at {width}"
 
 
 def test_a_hidden_page_asks_for_nothing_and_catches_up_once_it_is_seen(site, open_page, bridge):
@@ -220,7 +229,7 @@ def test_a_failed_one_is_run_again_from_its_row(site, open_page, bridge, box):
     failed = failing(bridge, box, key="case-1")
     page = open_page(site)
     row(page, failed).locator("a.open").click()
-    row(page, failed).get_by_role("button", name="Run again").click()
+    row(page, failed).get_by_role("button", name="Retry").click()
     expect(page.get_by_role("status")).to_contain_text("Attempt 2 has ended: initiated")
     expect(page).to_have_url(re.compile(failed.initiation_id))
     assert box.invitations(WEBCHAT) == 1
@@ -235,7 +244,7 @@ def test_a_running_one_is_followed_to_its_end(site, open_page, bridge, box):
     page = open_page(f"{site}/initiations/{failed.initiation_id}")
     expect(page.locator("article .chip").first).to_have_text("Running")
     expect(page.locator("article .chip").first).to_have_text("Interrupted")
-    page.get_by_role("button", name="Run again").click()
+    page.get_by_role("button", name="Retry").click()
     expect(page.get_by_role("status")).to_contain_text("Attempt 3 has ended: initiated")
 
 
@@ -249,7 +258,7 @@ def test_without_scripts_every_link_and_form_works_as_a_page(site, open_page, br
     expect(page.locator("tbody.row")).to_have_count(1)
     row(page, failed).get_by_role("link").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text(failed.initiation_id)
-    page.get_by_role("button", name="Run again").click()
+    page.get_by_role("button", name="Retry").click()
     expect(page.get_by_role("status")).to_contain_text("initiated")
 
 

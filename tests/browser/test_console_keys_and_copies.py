@@ -146,10 +146,10 @@ def test_filters_hold_for_the_figures_too(site, open_page, bridge):
 def test_a_permanent_failure_is_run_again_only_after_a_question(site, open_page, bridge):
     failed = ask(bridge, ENDED)
     page = open_page(f"{site}/initiations/{failed.initiation_id}")
-    expect(page.get_by_role("button", name="Run again")).to_have_count(0)
-    page.get_by_text("Run again…").click()
-    expect(page.get_by_text("Has it been?")).to_be_visible()
-    page.get_by_role("button", name="Run again").click()
+    expect(page.get_by_role("button", name="Retry")).to_have_count(0)
+    page.get_by_text("Retry…").click()
+    expect(page.get_by_text("until its cause is fixed")).to_be_visible()
+    page.get_by_role("button", name="Retry").click()
     expect(page.get_by_role("status")).to_contain_text("Attempt 2 has ended: failed (permanent)")
 
 

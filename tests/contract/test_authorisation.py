@@ -306,7 +306,7 @@ def table(world):
         "",
         "The senders here are examples: `crm` signs its requests (Standard Webhooks), `relay` brings a bearer token",
         "and has two valid ones, as while one is being replaced. `nobody` has no row. The console's own page gives its",
-        "form a token, without which nothing is run again.",
+        "form a token, without which nothing is retried.",
         "",
     ]
     for title, rows in groups().items():

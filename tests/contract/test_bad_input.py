@@ -107,7 +107,7 @@ def test_xml_that_swells_or_reaches_out_is_refused_before_it_does():
         begun, message = time.thread_time(), ""
         try:
             # Well-formed, but without a notification.
-            events = SENDERS.get("salesforce-messages").read(incoming)
+            events = SENDERS.get("salesforce-messages").parse_events(incoming)
             assert all(isinstance(event, Ignored) for event in events), name
         except (MalformedRequest, InvalidRequest) as refused:
             message = refused.message

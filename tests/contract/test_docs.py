@@ -110,6 +110,18 @@ def test_every_field_of_the_log_is_documented_and_no_other():
         assert rows[line.pop("event")] | {"level", "timestamp"} == line.keys()
 
 
+def test_every_line_that_the_pages_and_endpoints_log_is_documented():
+    told = {name for row in table(PAGES["operations.md"], "## Logs") for name in row[0].split("`")[1::2]}
+    logged = {
+        event
+        for folder in ("web", "console")
+        for path in (ROOT / folder).glob("*.py")
+        for event in re.findall(r'(?<![.\w])log\.(?:info|warning|error)\(\s*"([^"]+)"', path.read_text())
+    }
+    assert {"request refused", "callback sent again from the console"} <= logged
+    assert logged - told == set()
+
+
 def test_the_sizes_come_from_the_limit():
     for row in table(PAGES["operations.md"], "## Sizing"):
         assert int(row[1].partition(":")[0]) * int(row[2]) == 300

@@ -54,7 +54,7 @@ def test_a_recipes_delivery_is_read_by_its_row_as_the_page_says(name):
         assert body == held["raw"] if "raw" in held else json.loads(body) == held["body"]
     (delivery,) = [one for one in deliveries() if (one.sender, one.name) == (name, "example")]
     sender = SENDERS.get(name)
-    (event,) = sender.read(delivery.signed_by(sender))
+    (event,) = sender.parse_events(delivery.signed_by(sender))
     assert said == _in_words(event)
 
 

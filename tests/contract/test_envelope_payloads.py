@@ -30,11 +30,11 @@ def test_a_delivery_asks_for_what_its_file_says(delivery):
     incoming = delivery.signed_by(sender)
     if "error" in delivery.expect[0]:
         with pytest.raises(CobrowseError) as error:
-            sender.read(incoming)
+            sender.parse_events(incoming)
         assert error.value.code == delivery.expect[0]["error"]
         assert delivery.expect[0]["says"] in error.value.message + hint_of(error.value)
         return
-    events = sender.read(incoming)
+    events = sender.parse_events(incoming)
     assert len(events) == len(delivery.expect)
     for event, expected in zip(events, delivery.expect, strict=True):
         if "wanted" in expected:
@@ -55,7 +55,7 @@ def test_a_delivery_that_is_sent_again_is_known_by_the_same_id_and_content(deliv
     sender = of(delivery)
     if "error" in delivery.expect[0]:
         return
-    first, again = sender.read(delivery.signed_by(sender)), sender.read(delivery.signed_by(sender))
+    first, again = sender.parse_events(delivery.signed_by(sender)), sender.parse_events(delivery.signed_by(sender))
     assert [event.delivery_id for event in first] == [event.delivery_id for event in again]
     assert [getattr(event, "content", None) for event in first] == [getattr(event, "content", None) for event in again]
 

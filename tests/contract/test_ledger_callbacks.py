@@ -24,7 +24,7 @@ def telling(url, opened):
 
 
 def events(ledger, initiation_id):
-    return [(each.type, each.attempt) for each in ledger.callbacks.of(initiation_id)]
+    return [(each.type, each.attempt) for each in ledger.callbacks.for_initiation(initiation_id)]
 
 
 def test_nothing_is_added_where_nobody_is_told(ledger):
@@ -32,7 +32,7 @@ def test_nothing_is_added_where_nobody_is_told(ledger):
     won(ledger, claim)
     settle(ledger, claim)
     ledger.mark_ended(ledger.read(claim.id))
-    assert ledger.callbacks.of(claim.id) == []
+    assert ledger.callbacks.for_initiation(claim.id) == []
     assert ledger.callbacks.backlog() == (0, 0.0)
 
 
@@ -50,7 +50,7 @@ def test_each_attempts_outcome_is_one_event_and_the_sessions_end_another(telling
         (EventType.SUCCEEDED, 2),
         (EventType.ENDED, 2),
     ]
-    first, second, third = telling.callbacks.of(claim.id)
+    first, second, third = telling.callbacks.for_initiation(claim.id)
     assert first.outcome.failure.code == "genesys_unavailable"
     assert second.outcome.failure is None
     assert [each.id for each in (first, third)] == [f"{claim.id}:failed:1", f"{claim.id}:ended:2"]
@@ -76,7 +76,7 @@ def test_an_end_is_told_of_the_attempt_whose_session_it_ended_though_the_next_on
         (EventType.SUCCEEDED, 2),
         (EventType.ENDED, 2),
     ]
-    assert telling.callbacks.of(claim.id)[1].outcome.failure.code == "genesys_unavailable"
+    assert telling.callbacks.for_initiation(claim.id)[1].outcome.failure.code == "genesys_unavailable"
 
 
 def test_an_end_that_is_noted_already_is_not_told_again_by_a_later_attempt_that_called_nothing(telling):
@@ -98,7 +98,7 @@ def test_an_outcome_that_is_not_on_record_tells_nobody(telling):
     won(telling, taken)
     with pytest.raises(Exception, match=claim.id):
         settle(telling, claim)
-    assert telling.callbacks.of(claim.id) == []
+    assert telling.callbacks.for_initiation(claim.id) == []
 
 
 def test_a_commit_that_is_done_again_adds_nothing(telling):
@@ -115,7 +115,7 @@ def test_an_outcome_whose_event_fails_is_not_on_record_either(telling):
     params = {"id": claim.id, "lease_owner": claim.lease_owner}
     ended, broken = (queries.MARK_ENDED, params), ("INSERT INTO callbacks (seq) VALUES (NULL)", {})
     with pytest.raises((sqlite3.Error, psycopg.Error)):
-        telling._database.write(lambda run: run.together([ended, broken]))
+        telling._database.write(lambda run: run.atomic([ended, broken]))
     assert telling.read(claim.id).ended is None
     telling.mark_ended(telling.read(claim.id))
     assert telling.read(claim.id).ended is not None
@@ -183,7 +183,7 @@ def test_what_is_delivered_stays_so_until_it_is_to_be_sent_again(telling):
     telling.callbacks.mark(due, Delivery.PENDING, 0.0, "HTTP 500")
     telling.callbacks.mark(due, Delivery.DELIVERED, 0.0, "HTTP 200")
     telling.callbacks.mark(due, Delivery.GIVEN_UP, 0.0, "another process was late")
-    [kept] = telling.callbacks.of(claim.id)
+    [kept] = telling.callbacks.for_initiation(claim.id)
     assert (kept.state, kept.tries, kept.answer) == (Delivery.DELIVERED, 2, "HTTP 200")
     assert telling.callbacks.backlog() == (0, 0.0)
     assert telling.callbacks.resend_all() == 0
@@ -247,14 +247,14 @@ def test_events_are_purged_with_the_initiations_of_their_time(telling, url):
     for claim in (delivered, pending, untried):
         won(telling, claim)
         settle(telling, claim)
-    telling.callbacks.mark(telling.callbacks.of(delivered.id)[0], Delivery.DELIVERED, 0.0, "HTTP 200")
+    telling.callbacks.mark(telling.callbacks.for_initiation(delivered.id)[0], Delivery.DELIVERED, 0.0, "HTTP 200")
     assert telling.purge() == 0
     age = "UPDATE callbacks SET at = at - {} WHERE key = '{}'"
     execute(url, age.format(86_401, "k-1"), age.format(86_401, "k-2"), age.format(UNSENT_SECONDS + 1, "k-3"))
     telling.purge()
     left = [claim.key for claim in (delivered.command, pending.command, untried.command)]
     assert left == ["k-1", "k-2", "k-3"]
-    assert [len(telling.callbacks.of(claim.id)) for claim in (delivered, pending, untried)] == [0, 1, 0]
+    assert [len(telling.callbacks.for_initiation(claim.id)) for claim in (delivered, pending, untried)] == [0, 1, 0]
 
 
 def test_an_end_is_told_once_even_when_its_event_has_been_purged(telling, url):
@@ -264,7 +264,7 @@ def test_an_end_is_told_once_even_when_its_event_has_been_purged(telling, url):
     telling.mark_ended(telling.read(claim.id))
     execute(url, "DELETE FROM callbacks", "UPDATE initiations SET ended = ended - 86400")
     telling.mark_ended(telling.read(claim.id))
-    assert telling.callbacks.of(claim.id) == []
+    assert telling.callbacks.for_initiation(claim.id) == []
 
 
 def test_what_a_work_undoes_is_its_own_where_works_share_a_transaction():
@@ -275,8 +275,8 @@ def test_what_a_work_undoes_is_its_own_where_works_share_a_transaction():
         connection.execute("BEGIN")
         run(add, {"number": 1})
         with pytest.raises(sqlite3.IntegrityError):
-            run.together([(add, {"number": 2}), (add, {"number": 1})])
-        run.together([(add, {"number": 3}), (add, {"number": 4})])
+            run.atomic([(add, {"number": 2}), (add, {"number": 1})])
+        run.atomic([(add, {"number": 3}), (add, {"number": 4})])
         connection.execute("COMMIT")
         assert run("SELECT number FROM rows ORDER BY number") == [(1,), (3,), (4,)]
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 
 from cobrowse.ledger import Acquired, Checkpoint, Lease
-from cobrowse.lookup import OwnInitiations
+from cobrowse.lookup import InitiationQuery
 from cobrowse.model import Outcome, Session, Status
 from tests.contract.ledgers import again, keyed, lease_of
 
@@ -61,16 +61,21 @@ def test_a_credentials_own_are_listed_the_newest_first(ledger):
     done(ledger, credential="bob")
     done(ledger, credential="ada", sender="another")
     sender = ledger.read(mine[0]).command.sender
-    found = ledger.own(OwnInitiations(sender, "ada", conversation_id="c-1"), 10)
+    found = ledger.find_own(InitiationQuery(sender, "ada", conversation_id="c-1"), 10)
     assert [entry.id for entry in found] == mine[::-1]
-    older = ledger.own(OwnInitiations(sender, "ada", conversation_id="c-1", before_seq=found[1].seq), 1)
+    older = ledger.find_own(InitiationQuery(sender, "ada", conversation_id="c-1", before_seq=found[1].seq), 1)
     assert [entry.id for entry in older] == [mine[1]]
-    assert [entry.id for entry in ledger.own(OwnInitiations(sender, "ada", correlation_id="corr-2"), 10)] == [mine[2]]
+    assert [entry.id for entry in ledger.find_own(InitiationQuery(sender, "ada", correlation_id="corr-2"), 10)] == [
+        mine[2]
+    ]
     key = ledger.read(mine[3]).command.key
-    assert [entry.id for entry in ledger.own(OwnInitiations(sender, "ada", key=key), 10)] == [mine[3]]
+    assert [entry.id for entry in ledger.find_own(InitiationQuery(sender, "ada", key=key), 10)] == [mine[3]]
     now = datetime.now(UTC)
     assert (
-        len(ledger.own(OwnInitiations(sender, "ada", conversation_id="c-1", since=now - timedelta(hours=1)), 10)) == 4
+        len(ledger.find_own(InitiationQuery(sender, "ada", conversation_id="c-1", since=now - timedelta(hours=1)), 10))
+        == 4
     )
-    assert ledger.own(OwnInitiations(sender, "ada", conversation_id="c-1", since=now + timedelta(hours=1)), 10) == ()
-    assert ledger.own(OwnInitiations(sender, "ada", conversation_id="c-1", action="end"), 10) == ()
+    assert (
+        ledger.find_own(InitiationQuery(sender, "ada", conversation_id="c-1", since=now + timedelta(hours=1)), 10) == ()
+    )
+    assert ledger.find_own(InitiationQuery(sender, "ada", conversation_id="c-1", action="end"), 10) == ()

@@ -18,7 +18,7 @@ STATEMENTS = {
     "LIVE_LEASE_OWNER": queries.LIVE_LEASE_OWNER,
     "SAMPLES": queries.SAMPLES.replace("{conditions}", queries.CONDITIONS["seconds"]),
     "PURGE": queries.PURGE,
-    "PING_LOOK": queries.PING_LOOK,
+    "PING_READ": queries.PING_READ,
     "the newest": queries.RECENT.replace("{conditions}", "1 = 1"),
     "a search": queries.RECENT.replace("{conditions}", queries.CONDITIONS["search"]),
     "the leases at a start": CAP_LEASES[0],

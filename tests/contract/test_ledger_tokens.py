@@ -69,8 +69,8 @@ def test_a_dead_leader_is_followed_by_another(ledger, url):
 
 def test_the_newest_note_about_a_sender_is_read_by_all_and_is_no_token(ledger, url, opened):
     assert ledger.notes.read("sns") == ""
-    ledger.notes.keep("sns", "open this")
-    ledger.notes.keep("sns", "open that")
+    ledger.notes.save("sns", "open this")
+    ledger.notes.save("sns", "open that")
     there = opened(url)
     assert (there.notes.read("sns"), there.notes.read("other"), there.tokens.read("sns")) == ("open that", "", None)
 

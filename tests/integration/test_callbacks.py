@@ -48,7 +48,7 @@ def heard(receiver, count=1):
 
 def delivered(ledger, initiation_id):
     """Whether nothing of this initiation is left to be sent."""
-    return all(each.state is Delivery.DELIVERED for each in ledger.callbacks.of(initiation_id))
+    return all(each.state is Delivery.DELIVERED for each in ledger.callbacks.for_initiation(initiation_id))
 
 
 def test_a_session_is_told_of_from_its_start_to_its_end(telling, receiver):
@@ -72,7 +72,7 @@ def test_a_session_is_told_of_from_its_start_to_its_end(telling, receiver):
     assert sorted(kind for kind, _, _ in kinds)[1:2] == ["initiation.failed"]
     assert len(receiver.ids()) == len(set(receiver.ids())) == 4
     metrics = httpx.get(f"{server.url}/metrics", timeout=HANGS, trust_env=False).text
-    assert 'cobrowse_callback_tries_total{result="delivered"} 4.0' in metrics
+    assert 'cobrowse_callback_attempts_total{result="delivered"} 4.0' in metrics
     assert "cobrowse_callbacks_pending" in metrics
 
 
@@ -109,7 +109,7 @@ def test_an_outcome_whose_server_is_killed_before_it_is_told_is_told_by_the_next
     started = deliver(server.url, WEBCHAT, "k-1").json()
     server.stop(signal.SIGKILL)
     ledger = connect(f"sqlite:///{tmp_path}/ledger.sqlite3", keys=[], retention_seconds=86_400)
-    [kept] = ledger.callbacks.of(started["initiationId"])
+    [kept] = ledger.callbacks.for_initiation(started["initiationId"])
     assert kept.state is Delivery.PENDING
     ledger.callbacks.resend(kept)
     with Receiver(port) as receiver:

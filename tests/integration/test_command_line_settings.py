@@ -96,7 +96,7 @@ def test_a_secrets_file_that_can_not_be_read_is_one_clear_line(bridge, tmp_path)
         assert "Traceback" not in done.stderr
     (tmp_path / "secret").write_text(SECRET)
     twice = bridge("senders", SENDERS_FILE="senders.toml", CRM_FILE="secret", CRM=SECRET)
-    assert "CRM_FILE: set beside CRM; set one of the two" in twice.stderr
+    assert "CRM_FILE: set together with CRM; set one of the two" in twice.stderr
     assert SECRET not in twice.stderr
 
 

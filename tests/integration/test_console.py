@@ -159,7 +159,7 @@ def test_an_initiation_shows_its_calls_its_waits_its_facts_and_its_answer(client
     ):
         assert words in page
     assert ("<html" in page) is (path == "")
-    assert "Run again" not in page
+    assert ">Retry<" not in page
 
 
 def test_a_failure_shows_its_cause_and_its_remedy(client, bridge):
@@ -169,7 +169,7 @@ def test_a_failure_shows_its_cause_and_its_remedy(client, bridge):
     assert outcome.failure.message in page
     assert hint_of(outcome.failure) in page
     assert "gets this response again" in page
-    assert "Run again" in page
+    assert ">Retry<" in page
 
 
 @pytest.mark.parametrize("initiation_id", ["absent", "a%00b", "%C3%A9", "x" * 200, "%22%3E%3Cscript%3E"])
@@ -187,8 +187,8 @@ def test_a_running_one_and_one_whose_worker_is_gone_are_distinguished(client, br
         claim = Claim(f"id-{key}", lock_key_for(command, ""), "worker", command, lease)
         bridge.initiate.ledger.claim(claim)
     held, gone = (client.get(f"/console/initiations/id-{key}").text for key in ("held", "gone"))
-    assert ("Running" in held, "data-running" in held, "Run again" in held) == (True, True, False)
-    assert ("Interrupted" in gone, "data-running" in gone, "Run again" in gone) == (True, False, True)
+    assert ("Running" in held, "data-running" in held, ">Retry<" in held) == (True, True, False)
+    assert ("Interrupted" in gone, "data-running" in gone, ">Retry<" in gone) == (True, False, True)
     page = client.get("/console").text
     assert "Running" in page
     assert "Interrupted" in page

@@ -163,14 +163,14 @@ def test_a_viewer_looks_and_an_operator_acts_under_the_own_name(bridge, box):
     client = console(bridge, users=USERS).test_client()
     path = f"/console/initiations/{failed.initiation_id}"
     page = client.get(path, headers=BOB)
-    assert (page.status_code, "Run again" in page.text, "bob, viewer" in page.text) == (200, False, True)
+    assert (page.status_code, ">Retry<" in page.text, "bob, viewer" in page.text) == (200, False, True)
     token = token_in(client.get(path, headers=ANN).text)
     answer = client.post(f"{path}/retry", data={"token": token}, headers=OURS | BOB)
     assert (answer.status_code, "and bob is a viewer" in answer.text) == (403, True)
     assert bridge.initiate.ledger.read(failed.initiation_id).attempts == 1
     with capture_logs() as lines:
         assert client.post(f"{path}/retry", data={"token": token}, headers=OURS | ANN).status_code == 303
-    [line] = [line for line in lines if line["event"] == "run again from the console"]
+    [line] = [line for line in lines if line["event"] == "retried from the console"]
     assert (line["initiation_id"], line["requested_by"]) == (failed.initiation_id, "ann")
 
 

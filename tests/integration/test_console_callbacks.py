@@ -40,7 +40,7 @@ def buttons(page):
 def told(bridge, initiation_id, state, answer="HTTP 500"):
     """The initiation's callback, once a try came to this."""
     callbacks = bridge.initiate.ledger.callbacks
-    [one] = callbacks.of(initiation_id)
+    [one] = callbacks.for_initiation(initiation_id)
     callbacks.mark(one, state, 60.0, answer)
     return one
 

@@ -65,7 +65,7 @@ def test_what_never_reached_a_customer_has_no_button(client, bridge, box):
     failed = ask(bridge, ABSENT)
     page = client.get(f"/console/initiations/{failed.initiation_id}").text
     assert token_of(page, failed.initiation_id) is None
-    assert 'name="token"' in page  # that of "Run again"
+    assert 'name="token"' in page  # that of "Retry"
 
 
 def test_no_other_forms_token_ends_anything(client, bridge, box):

@@ -113,11 +113,11 @@ def test_a_data_actions_request_can_be_copied_as_curl_without_its_key(client, br
 
 def test_one_that_failed_for_good_asks_before_it_runs_again(client, bridge, box):
     final, retryable = ask(bridge, ENDED), failing(bridge, box)
-    asks = '<details class="asks">'
+    asks = '<details class="confirm">'
     assert asks in client.get(f"/console/initiations/{final.initiation_id}").text
     page = client.get(f"/console/initiations/{retryable.initiation_id}").text
     assert asks not in page
-    assert "Run again" in page
+    assert ">Retry<" in page
 
 
 def test_an_empty_list_has_the_request_to_begin_with(client):

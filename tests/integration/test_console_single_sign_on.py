@@ -80,7 +80,7 @@ def test_who_the_provider_confirms_is_let_in_and_led_on_to_the_page(client, brid
     with capture_logs() as lines:
         answer = client.post(f"{path}/retry", data={"token": token_in(page)}, headers=OURS)
     assert answer.status_code == 303
-    [line] = [line for line in lines if line["event"] == "run again from the console"]
+    [line] = [line for line in lines if line["event"] == "retried from the console"]
     assert line["requested_by"] == "ann"
 
 

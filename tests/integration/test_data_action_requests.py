@@ -85,6 +85,26 @@ def test_what_cannot_be_taken_has_its_real_status_and_the_same_flat_keys(service
     assert box.calls() == []
 
 
+# What came in a header, and the words that its remedy has.
+REMEDIES = {
+    "an unset key": ({"Idempotency-Key": "NOT_SET"}, "input Idempotency-Key was not set; 'NOT_SET' came", ""),
+    "compressed": ({"Content-Encoding": "gzip"}, "compressed as 'gzip'", "without the header Content-Encoding"),
+    "another charset": ({"Content-Type": "application/json; charset=utf-16"}, "'utf-16'", "in UTF-8"),
+}
+
+
+@pytest.mark.parametrize(("headers", "message", "hint"), REMEDIES.values(), ids=REMEDIES)
+def test_the_remedy_is_about_what_came(service, box, headers, message, hint):
+    answer = service().post({"conversationId": WEBCHAT}, headers=headers)
+    assert message in answer.json["errorMessage"]
+    assert hint in answer.json["errorHint"]
+    assert box.calls() == []
+
+
+def test_an_empty_content_encoding_is_none(service):
+    assert service().post({"conversationId": WEBCHAT}, headers={"Content-Encoding": ""}).json["success"] is True
+
+
 def test_json_with_a_utf8_charset_is_fine(service, box):
     answer = service().client.post(
         "/data-actions/cobrowse",

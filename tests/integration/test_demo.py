@@ -1,11 +1,13 @@
 """`make demo`, as a stranger runs it first."""
 
 import json
+import os
 import re
 import shlex
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 from sandbox.state import WEBCHAT
 from tests.clocks import HANGS
@@ -79,19 +81,20 @@ def test_the_commands_work_on_a_demo_that_stays_up(tmp_path):
 
 def test_the_lines_that_it_prints_work_in_a_shell_whose_path_has_no_such_command(tmp_path):
     bare = {"PATH": "/usr/bin:/bin", "PORT": str(free_port())}
+    ours = [sys.executable, str(ROOT / "cli.py")]
     with subprocess.Popen(
-        [sys.executable, str(ROOT / "cli.py"), "demo", "--serve"],
-        cwd=tmp_path,
-        env=bare,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
+        [*ours, "demo", "--serve"], cwd=tmp_path, env=bare, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as stays:
         try:
             lines = list(iter(stays.stdout.readline, "Ctrl-C stops both.\n"))
-            settings, lists, sends = lines[lines.index(FIRST_LINE) + 1 :]
+            settings, lists, sends, _ = lines[lines.index(FIRST_LINE) + 1 :]
+            program = Path(shlex.split(lists)[0])
+            assert program.is_absolute()
+            assert os.access(program, os.X_OK)
+            # This Python's may be of another working copy.
+            script = f"{settings}{sends}{lists}".replace(str(program), shlex.join(ours))
             done = subprocess.run(
-                ["/bin/sh", "-c", f"{settings}{sends}{lists}"],
+                ["/bin/sh", "-c", script],
                 env=bare,
                 cwd=tmp_path,
                 capture_output=True,

@@ -28,7 +28,7 @@ from tests.integration.patient import (
     wrong_secret,
 )
 from tests.receivers import Receiver
-from web.reloading import InForce
+from web.reloading import ActiveConfiguration
 
 __all__ = ["patient"]
 
@@ -138,7 +138,7 @@ def test_a_host_that_keeps_silent_is_given_up(patient):
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen(8)
-        patient.reach = ConnectivityProbe(patience=0.2)
+        patient.reach = ConnectivityProbe(timeout=0.2)
         patient.set(genesys_api_url=f"http://127.0.0.1:{silent.getsockname()[1]}")
         check = patient.checks()["api host: TLS"]
     assert "did not answer in time" in check.found
@@ -231,9 +231,9 @@ def test_a_running_service_is_found_at_its_public_url(patient, service):
 
 
 def test_a_reload_that_the_running_service_refused_is_told(patient, service):
-    in_force = InForce()
-    in_force.refused = ("senders.toml: [senders.crm] secrets: $CRM_KEY is not set in the environment",)
-    app = create_app(service().settings, environ={}, in_force=in_force)
+    active_configuration = ActiveConfiguration()
+    active_configuration.errors = ("senders.toml: [senders.crm] secrets: $CRM_KEY is not set in the environment",)
+    app = create_app(service().settings, environ={}, active_configuration=active_configuration)
     with served(app) as url:
         patient.set(public_base_url=url)
         checks = patient.checks()

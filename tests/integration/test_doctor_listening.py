@@ -66,7 +66,7 @@ def test_a_permission_for_catching_up_that_is_missing_is_told_and_not_asked_for_
 
 def test_who_listens_is_said(listening, patient):
     store = ledgers.connect(patient.settings.ledger_url.reveal(), keys=[], retention_seconds=86_400)
-    store.leases.hold("listener", "host-a:4711:abcd", 60.0)
+    store.leases.acquire("listener", "host-a:4711:abcd", 60.0)
     store.close()
     check = listening()["listener"]
     assert check.ok

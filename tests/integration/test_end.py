@@ -115,7 +115,7 @@ def test_an_ended_session_that_the_conversation_forgets_is_not_taken_for_an_open
 def test_what_the_customer_may_still_accept_is_not_told_as_ended_while_it_does_not_show(service, box, by):
     clock = LeapingClock()
     bridge = service(cobrowse_flow="native", clock=clock)
-    box.faults.add(operation="cobrowse", kind="lag", looks=20)
+    box.faults.add(operation="cobrowse", kind="lag", reads=20)
     started = bridge.start(WEBCHAT)
     assert started["status"] == "unverified"
     body = {by: {"initiationId": started["initiationId"], "conversationId": WEBCHAT}[by]}

@@ -76,15 +76,15 @@ def test_what_may_be_away_does_not_make_the_service_unready(client):
 
 
 @pytest.mark.parametrize(
-    ("problem", "passing", "status"),
+    ("problem", "transient", "status"),
     [
         (GenesysUnavailable("token: 503"), ("genesys",), 200),
         (GenesysUnavailable("token: 503"), (), 503),
         (REFUSED, ("genesys",), 503),  # no retry helps: the client's secret is wrong
     ],
 )
-def test_an_outage_of_genesys_is_tolerated_unless_it_is_not_to_be(client, problem, passing, status):
-    answer = client(ready=lambda: {"genesys": problem, "ledger": None}, passing=passing).get("/readyz")
+def test_an_outage_of_genesys_is_tolerated_unless_it_is_not_to_be(client, problem, transient, status):
+    answer = client(ready=lambda: {"genesys": problem, "ledger": None}, transient=transient).get("/readyz")
     assert (answer.status_code, answer.json["status"]) == (status, "degraded" if status == 200 else "failing")
     assert problem.code in answer.json["checks"]["genesys"]
 

@@ -19,11 +19,11 @@ from cobrowse.clock import SystemClock
 from commands.listen import run_listener
 from integrations.ids import new_id
 from integrations.ledger import connect
-from integrations.listening.agent_answers import read_change
+from integrations.listening.agent_answers import parse_change
 from integrations.listening.config import ListenConfig
 from integrations.listening.connection import DEFAULT_TIMES, Times
 from integrations.listening.starting import Starter
-from sandbox import shapes
+from sandbox import responses
 from sandbox.directory import QUEUE, USER
 from tests.clocks import wait_until
 from tests.integration.conftest import OF_THE_SERVICE, ROOT, settings_on
@@ -269,9 +269,9 @@ def test_two_that_both_believe_they_listen_start_each_answer_once(box, tmp_path)
             starters.append(Starter(build(settings, ledger=ledger).initiate, random.random))
             stack.callback(starters[-1].stop)
         for chat in chats:
-            told = shapes.notification(box.state.conversation(chat.id))
+            told = responses.notification(box.state.conversation(chat.id))
             for starter in starters:
-                answered = read_change({"topicName": TOPIC, "eventBody": told}, SystemClock().now(), new_id)
+                answered = parse_change({"topicName": TOPIC, "eventBody": told}, SystemClock().now(), new_id)
                 assert starter.start(answered)
         wait_until(lambda: all(box.invitations(chat.id) for chat in chats))
     assert {box.invitations(chat.id) for chat in chats} == {1}

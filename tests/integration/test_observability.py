@@ -35,7 +35,7 @@ def test_what_an_initiation_meets_is_counted(service, box):
         'cobrowse_initiations_total{flow="media",outcome="conversation_not_found",sender="architect"} 1.0',
         'cobrowse_upstream_call_duration_seconds_count{operation="create",status="5xx"} 1.0',
         'cobrowse_retries_total{operation="create"} 1.0',
-        'cobrowse_wait_seconds_count{reason="retry"} 1.0',
+        'cobrowse_wait_duration_seconds_count{reason="retry"} 1.0',
         'cobrowse_upstream_call_duration_seconds_count{operation="token",status="2xx"} 1.0',
         'cobrowse_upstream_call_duration_seconds_count{operation="create",status="2xx"} 1.0',
         'cobrowse_http_requests_total{route="/data-actions/cobrowse",status="401"} 1.0',

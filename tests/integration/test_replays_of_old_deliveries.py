@@ -8,7 +8,7 @@ import pytest
 
 from cobrowse.clock import SystemClock
 from integrations.ledger import connect
-from integrations.senders.registry import load_senders, retention_faults
+from integrations.senders.registry import load_senders, retention_errors
 from sandbox.state import WEBCHAT
 from settings import SettingsError
 
@@ -99,8 +99,8 @@ def test_a_timed_one_is_refused_before_anything_is_looked_up_once_its_time_is_ov
 def test_no_row_may_be_forgotten_while_its_signature_is_good():
     """Otherwise a replay in that gap would be a new request."""
     senders = load_senders(ROWS, SECRETS)
-    assert retention_faults(senders, 2 * TOLERANCE) == []
-    (fault,) = retention_faults(senders, 2 * TOLERANCE - 1)
+    assert retention_errors(senders, 2 * TOLERANCE) == []
+    (fault,) = retention_errors(senders, 2 * TOLERANCE - 1)
     assert fault.startswith("[senders.timed] tolerance_seconds: the same delivery is accepted for 600 s")
 
 

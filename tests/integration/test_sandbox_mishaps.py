@@ -252,7 +252,7 @@ def media(api, conversation):
 
 
 def test_a_lost_answer_and_a_lag_can_strike_one_call(box, api):
-    box.faults.add("conversation", "lag", looks=2)
+    box.faults.add("conversation", "lag", reads=2)
     box.faults.add("cobrowse", "drop", when="after")
     assert media(api, MESSAGE) == []
     with pytest.raises(httpx.RemoteProtocolError):

@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
@@ -69,12 +71,41 @@ def test_a_redelivery_is_replayed_byte_for_byte(deliver, box):
     assert box.invitations(WEBCHAT) == 1
 
 
+def test_no_later_state_of_a_conversation_invites_a_customer_who_has_ended_the_session(deliver, box):
+    def changed(*agents):
+        participants = [{"id": one, "purpose": "agent", "state": state} for one, state in agents]
+        body = {"topicName": "v2.users.u.conversations", "eventBody": {"id": WEBCHAT, "participants": participants}}
+        return deliver("notifications", body).json
+
+    first = changed(("a", "connected"))
+    box.state.disconnect(WEBCHAT, first["mediaId"])
+    assert [changed(("a", "connected"))["status"] for _ in range(2)] == ["initiated"] * 2  # the first answer again
+    assert box.invitations(WEBCHAT) == 1
+    # After a transfer another agent has answered, who may want one.
+    assert changed(("a", "disconnected"), ("b", "connected"))["status"] == "initiated"
+    assert box.invitations(WEBCHAT) == 2
+
+
 def test_a_delivery_id_names_the_event_whatever_data_it_has_by_now(deliver, box):
     headers = {"X-Helpdesk-Delivery": "hd-1"}
     first = deliver("helpdesk", {"conversationId": WEBCHAT, "channel": "webchat"}, headers)
     later = deliver("helpdesk", {"conversationId": WEBCHAT, "channel": "webchat", "note": "a later state"}, headers)
     assert (first.json["status"], later.data) == ("initiated", first.data)
     assert later.headers["Idempotent-Replayed"] == "true"
+
+
+@pytest.mark.parametrize("name", ["make", "zapier", "power-automate"])
+def test_a_run_of_an_automation_that_is_about_two_conversations_starts_both(deliver, box, name):
+    def call(conversation_id):
+        names = ("conversation_id", "conversationId")
+        body = {"execution": "run-1", "zap_run": "run-1", **dict.fromkeys(names, conversation_id)}
+        return deliver(name, body, {"x-ms-workflow-run-id": "run-1"})
+
+    first, second = call(WEBCHAT), call(VOICE)
+    assert [answer.json["conversationId"] for answer in (first, second)] == [WEBCHAT, VOICE]
+    assert [box.invitations(one) for one in (WEBCHAT, VOICE)] == [1, 1]
+    assert [call(WEBCHAT).data, call(VOICE).data] == [first.data, second.data]
+    assert [box.invitations(one) for one in (WEBCHAT, VOICE)] == [1, 1]
 
 
 def test_a_callers_own_key_is_held_to_what_it_came_with_first(deliver, box):
@@ -269,6 +300,12 @@ def test_the_example_signs_as_the_standards_own_library_verifies():
 
 def test_the_readme_and_the_example_agree():
     assert "examples/crm_webhook.py" in Path("README.md").read_text()
+
+
+def test_the_example_says_what_it_needs():
+    run = subprocess.run([sys.executable, "examples/crm_webhook.py"], capture_output=True, text=True, check=False)
+    assert run.returncode == 1
+    assert "BRIDGE_URL=https://cobrowse.example.com CRM_SECRET=whsec_… python crm_webhook.py" in run.stderr
 
 
 def test_fifty_identical_signed_deliveries_at_once_get_one_invitation_and_fifty_equal_answers(bridge, senders, box):

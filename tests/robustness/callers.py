@@ -16,7 +16,7 @@ from integrations.senders.requests import SessionRequested, UnverifiedRequest
 from tests.http_client import HTTP
 from tests.in_process import KEY
 from tests.payloads import deliveries, senders
-from web.responses import in_words_is_good
+from web.responses import is_success_message
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class Reply:
     @property
     def success(self):
         """Whether it says that the customer has an invitation, in fields or in a chat's words."""
-        return self.fields.get("success") is True or in_words_is_good(self.words, ignored=False)
+        return self.fields.get("success") is True or is_success_message(self.words, ignored=False)
 
     @property
     def words(self):
@@ -102,7 +102,7 @@ def makers():
         sender = rows.get(delivery.sender)
         if sender is None or len(delivery.expect) != 1 or "error" in delivery.expect[0]:
             continue
-        [event] = sender.read(delivery.signed_by(sender))
+        [event] = sender.parse_events(delivery.signed_by(sender))
         if isinstance(event, SessionRequested) or sender.name == "open-messaging":
             maker = _maker(sender, delivery.body.decode(), dict(delivery.headers), event)
             found[f"{delivery.sender}/{delivery.name}"] = maker
@@ -151,6 +151,6 @@ def _key_of(request):
     target, headers = request.signed()
     path, _, query = target.partition("?")
     lower = {name.lower(): value for name, value in headers.items()}
-    [event] = request.sender.read(UnverifiedRequest("POST", path, query, lower, request.body, "127.0.0.1"))
+    [event] = request.sender.parse_events(UnverifiedRequest("POST", path, query, lower, request.body, "127.0.0.1"))
     signed = isinstance(event, SessionRequested) and event.signed_id
     return event.delivery_id if signed else lower.get("idempotency-key", event.delivery_id)

@@ -25,7 +25,7 @@ from integrations.observability.printable import printable, printable_json
 from integrations.senders.payloads.paths import Path
 from integrations.senders.requests import UnverifiedRequest
 from schemas.data_action import StartRequestSchema
-from schemas.duplicates import check_names
+from schemas.duplicates import check_duplicate_names
 from schemas.json_text import parse_body
 from schemas.texts import placeholder_in
 from schemas.validation_errors import load
@@ -123,7 +123,7 @@ TEXTS = (
 def _of_the_data_action():
     def run(body):
         parsed = parse_body(body)
-        check_names(body, _REQUEST.names)
+        check_duplicate_names(body, _REQUEST.names)
         fingerprint(parsed)
         load(_REQUEST, parsed)
 
@@ -173,7 +173,7 @@ def _of_senders():
 
 
 def _read(row, delivery, body):
-    return row.read(UnverifiedRequest("POST", delivery.path, "", delivery.headers, body, "192.0.2.7"))
+    return row.parse_events(UnverifiedRequest("POST", delivery.path, "", delivery.headers, body, "192.0.2.7"))
 
 
 def _check(row, delivery, value):

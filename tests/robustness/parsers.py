@@ -45,7 +45,7 @@ def authenticated(sender, genuine, incoming):
 def read(sender, incoming):
     """What is wrong with how this delivery is read: it yields events, or is refused as what can't be read."""
     try:
-        return "" if sender.read(incoming) else "no event at all"
+        return "" if sender.parse_events(incoming) else "no event at all"
     except CobrowseError as error:
         return "" if status_of(error) in UNREADABLE else f"{error.code} from an envelope"
 

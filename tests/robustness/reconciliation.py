@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from cobrowse.ledger import State
 from tests.robustness.callers import Reply, Request
-from web.responses import in_words_is_good
+from web.responses import is_success_message
 
 PAGE = 1_000
 FINAL = (State.SUCCEEDED, State.FAILED_FINAL)
@@ -113,7 +113,7 @@ def _needs_no_row(reply):
     """Whether nothing was started, so that it may be answered without the ledger; or nothing was answered."""
     code, status = reply.fields.get("errorCode"), reply.fields.get("status")
     if reply.words:
-        return in_words_is_good(reply.words, ignored=True) or reply.words.startswith(WITHOUT_LEDGER)
+        return is_success_message(reply.words, ignored=True) or reply.words.startswith(WITHOUT_LEDGER)
     return not reply.status or code == "ledger_unavailable" or status == "ignored"
 
 

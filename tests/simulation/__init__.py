@@ -14,7 +14,7 @@ What is real: cobrowse.* and integrations.genesys.* behind its `connect`. What i
 - Genesys (genesys, wire). The effect of a call happens at one moment, inside the time that its sender gave it, whether
   or not the sender lives to hear of it; never after, as timeouts are cut from the deadline. A conversation shows a new
   session after a lag. After an answer that was lost or was an error, the effect shows at most SETTLED_AFTER seconds
-  later: just less than the patience of the probe (cobrowse.flow.PATIENCE). A POST of the native flow that takes longer
+  later: just less than the probe polls for (cobrowse.flow.PROBE_DELAYS). A POST of the native flow that takes longer
   than that to show can't be told from one that never arrived, by anybody, and would be sent again: this is the one
   assumption that exactly-once rests on. What has been shown once stays so.
 - The native flow's lost answer holds the session's id. If the customer has closed that session before anybody looked,

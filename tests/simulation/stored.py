@@ -82,7 +82,7 @@ class StoredLedger(SimulatedLedger):
         self.store.close()
 
     def events(self) -> list[Callback]:
-        return [event for row in self.rows for event in self.store.callbacks.of(row.id)]
+        return [event for row in self.rows for event in self.store.callbacks.for_initiation(row.id)]
 
     def as_synced(self, effect: Callable[[], object]) -> Callable[[], object]:
         """The effect, of whose commits a power cut takes those back after which nothing was synced."""

@@ -119,8 +119,8 @@ class Telling:
     def backlog(self) -> tuple[int, float]:
         return self.table.backlog()
 
-    def hold(self, name: str, owner: str, lease_seconds: float, *, seconds: float | None = None) -> bool:
-        held = self.ledger.as_synced(lambda: self.leases.hold(name, owner, lease_seconds))
+    def acquire(self, name: str, owner: str, lease_seconds: float, *, seconds: float | None = None) -> bool:
+        held = self.ledger.as_synced(lambda: self.leases.acquire(name, owner, lease_seconds))
         return self.ledger.reached("hold", owner, held)
 
     def release(self, name: str, owner: str) -> None:

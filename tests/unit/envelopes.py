@@ -21,7 +21,7 @@ def came(body, headers=None, kind="application/json"):
 
 
 def read(body, envelope="custom", more="", **how):
-    (event,) = row(envelope, more).read(came(body, **how))
+    (event,) = row(envelope, more).parse_events(came(body, **how))
     return event
 
 

@@ -13,13 +13,13 @@ from cobrowse.errors import Overloaded
 def test_beyond_the_limit_it_is_refused_at_once_and_says_when_to_retry():
     admission = Admission(2)
     with admission, admission:
-        assert admission.under_way == 2
+        assert admission.running == 2
         with pytest.raises(Overloaded, match="2 initiations are running") as refused, admission:
             pytest.fail("it was let in")
         assert refused.value.retry_after == 2.0
-        assert admission.under_way == 2
+        assert admission.running == 2
     with admission:
-        assert admission.under_way == 1
+        assert admission.running == 1
 
 
 def test_a_place_is_free_again_whatever_its_block_raised():
@@ -27,13 +27,13 @@ def test_a_place_is_free_again_whatever_its_block_raised():
     for _ in range(3):
         with pytest.raises(ZeroDivisionError), admission:
             raise ZeroDivisionError
-    assert admission.under_way == 0
+    assert admission.running == 0
 
 
 def test_no_limit_is_none_and_there_is_one_of_256_by_default():
     admission = Admission(0)
     with admission, admission:
-        assert admission.under_way == 2
+        assert admission.running == 2
     admission = Admission()
     with ExitStack() as running:
         for _ in range(256):
@@ -65,7 +65,7 @@ def test_threads_at_once_get_exactly_as_many_places_as_there_are():
     leave.set()
     for thread in threads:
         thread.join()
-    assert (len(let_in), len(refused), admission.under_way) == (5, 35, 0)
+    assert (len(let_in), len(refused), admission.running) == (5, 35, 0)
 
 
 def test_greenlets_at_once_too():
@@ -79,4 +79,4 @@ def test_greenlets_at_once_too():
             refused.append(1)
 
     gevent.joinall([gevent.spawn(come) for _ in range(40)])
-    assert (len(refused), admission.under_way) == (35, 0)
+    assert (len(refused), admission.running) == (35, 0)

@@ -41,6 +41,20 @@ def test_a_key_that_is_not_one_of_ours_is_refused(headers):
 
 
 @pytest.mark.parametrize(
+    ("sent", "shown"),
+    [
+        ("${credentials.apiKey}", "${credentials.apiKey}"),
+        ("NOT_SET", "NOT_SET"),
+        ("a-secret-${input.key}", "${input.key}"),
+    ],
+)
+def test_a_credential_that_was_not_filled_in_is_named_and_nothing_beside_it(sent, shown):
+    with pytest.raises(NotAuthenticated) as error:
+        KEYS.identify({"x-api-key": sent})
+    assert error.value.message == f"X-Api-Key: {shown!r} came, which was not filled in"
+
+
+@pytest.mark.parametrize(
     "header",
     [
         None,

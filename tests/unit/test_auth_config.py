@@ -24,7 +24,7 @@ def test_a_row_that_says_nothing_has_these_parameters():
         **dict.fromkeys(("secrets", "names", "subjects", "trusted_proxies"), ()),
         **dict.fromkeys(("header", "query", "username", "subject_header", "prefix", "timestamp_header"), ""),
         **dict.fromkeys(("signature_format", "template", "public_base_url"), ""),
-        own=None,
+        prepared=None,
     )
 
 
@@ -44,13 +44,26 @@ def test_no_comparison_is_left_without_a_name():
     ("written", "encoding", "held"),
     [
         *((b"one", "text", b"one"), (b"6F6e65", "hex", b"one"), (b"b25l", "base64", b"one")),
-        *((b"6F6", "hex", None), (b"zz", "hex", None), (b"b25", "base64", None), (b"b2 5l", "base64", None)),
+        *((b"6F6", "hex", None), (b"zz", "hex", None), (b"b25lb", "base64", None), (b"b2 5l", "base64", None)),
         (b"", "hex", b""),
     ],
 )
 def test_a_secret_is_decoded_as_it_is_written_or_not_at_all(written, encoding, held):
     assert decode(written, encoding) == held
     assert AuthConfig(secret_encoding=encoding).key(Secret(written.decode())) == (held or b"")
+
+
+@pytest.mark.parametrize(
+    ("written", "held"),
+    [("-_-_", b"\xfb\xff\xbf"), ("+/+/", b"\xfb\xff\xbf"), ("b24", b"on"), ("bw", b"o"), ("-_8", b"\xfb\xff")],
+)
+def test_a_secret_in_base64_may_be_without_padding_and_in_the_alphabet_for_urls(written, held):
+    assert AuthConfig(secret_encoding="base64").key(Secret(written)) == held
+
+
+@pytest.mark.parametrize("written", [b"b24", b"bw", b"-_-_"])
+def test_what_is_presented_is_written_as_its_vendor_writes_it(written):
+    assert decode(written, "base64") is None
 
 
 def test_a_secret_of_the_environment_may_hold_any_bytes():

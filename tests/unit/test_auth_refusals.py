@@ -167,7 +167,7 @@ FAULTS = {
     "signature_format = '{signature}'\nprefix = 'x'": (
         "prefix: the signature_format says what stands before the signature; keep one of them"
     ),
-    "prefix = '{'": "prefix: has a brace; it is what stands before the signature, word for word",
+    "prefix = '{'": "prefix: has a '{'; it is what stands before the signature, word for word",
     "prefix = ''": "prefix: must be a text that is not empty",
     "timestamp_header = 'T'\ntemplate = '{body}'": "template: has no {timestamp}, so the timestamp could be altered",
     "template = '{timestamp}{body}'": "timestamp_header: is missing; the template has a {timestamp}",

@@ -10,7 +10,7 @@ from gunicorn.http.errors import ParseException
 
 from cobrowse.errors import CobrowseError, Overloaded
 from tests.clocks import HANGS
-from web.request_parsing import CHUNK_BYTES, BodyBudget, raw_body
+from web.request_parsing import CHUNK_BYTES, BodyBudget, read_body
 
 SIZE = CHUNK_BYTES * 4
 
@@ -44,7 +44,7 @@ class Breaking(io.BytesIO):
 @pytest.mark.parametrize("length", [SIZE, None])
 def test_a_body_is_whole_and_what_it_took_is_given_back(length):
     budget = BodyBudget(SIZE + CHUNK_BYTES)
-    assert raw_body(Request(io.BytesIO(b"x" * SIZE), length), budget=budget) == b"x" * SIZE
+    assert read_body(Request(io.BytesIO(b"x" * SIZE), length), budget=budget) == b"x" * SIZE
     assert budget.bytes_held == 0
 
 
@@ -63,14 +63,14 @@ def test_a_body_is_whole_and_what_it_took_is_given_back(length):
 def test_so_it_is_after_every_failure(stream, length):
     budget = BodyBudget(SIZE * 2)
     with contextlib.suppress(CobrowseError):
-        raw_body(Request(stream(), length), budget=budget)
+        read_body(Request(stream(), length), budget=budget)
     assert budget.bytes_held == 0
 
 
 def test_it_is_given_back_when_the_reader_is_killed():
     budget = BodyBudget()
     with pytest.raises(SystemExit):
-        raw_body(Request(Breaking(SystemExit())), budget=budget)
+        read_body(Request(Breaking(SystemExit())), budget=budget)
     assert budget.bytes_held == 0
 
 
@@ -84,18 +84,18 @@ def test_half_sent_bodies_fill_it_and_the_next_is_refused_until_one_ends():
             return super().read(size)
 
     slow = [
-        threading.Thread(target=raw_body, args=(Request(HalfSent(b"x" * CHUNK_BYTES), CHUNK_BYTES), None, budget))
+        threading.Thread(target=read_body, args=(Request(HalfSent(b"x" * CHUNK_BYTES), CHUNK_BYTES), None, budget))
         for _ in range(3)
     ]
     for thread in slow:
         thread.start()
         assert sent.acquire(timeout=HANGS)
     with pytest.raises(Overloaded) as refused:
-        raw_body(Request(io.BytesIO(b"x" * SIZE)), budget=budget)
+        read_body(Request(io.BytesIO(b"x" * SIZE)), budget=budget)
     assert refused.value.retry_after
     assert budget.bytes_held == CHUNK_BYTES * 3
     ends.set()
     for thread in slow:
         thread.join(HANGS)
     assert budget.bytes_held == 0
-    assert raw_body(Request(io.BytesIO(b"x" * CHUNK_BYTES), CHUNK_BYTES), budget=budget)
+    assert read_body(Request(io.BytesIO(b"x" * CHUNK_BYTES), CHUNK_BYTES), budget=budget)

@@ -39,7 +39,7 @@ class Outbox:
 
 
 class Lease:
-    held = True
+    is_held = True
 
 
 class Watcher:
@@ -75,63 +75,63 @@ class World:
 
 def test_what_is_due_is_sent_a_few_at_once_until_nothing_is():
     world = World(*numbered(MAX_CONCURRENT + 1))
-    assert world.sender.turn()
+    assert world.sender.send_due()
     assert len(world.posted) == MAX_CONCURRENT
-    assert not world.sender.turn()
+    assert not world.sender.send_due()
     assert sorted(world.posted) == sorted(one.id for one in numbered(MAX_CONCURRENT + 1))
     assert world.watcher.tries == ["delivered"] * (MAX_CONCURRENT + 1)
 
 
 def test_who_does_not_have_the_lease_sends_nothing_and_counts_nothing():
     world = World(callback())
-    world.lease.held = False
-    assert not world.sender.turn()
+    world.lease.is_held = False
+    assert not world.sender.send_due()
     assert (world.posted, world.watcher.backlog) == ([], [])
-    world.lease.held = True
-    world.sender.turn()
-    world.lease.held = False
-    world.sender.turn()
+    world.lease.is_held = True
+    world.sender.send_due()
+    world.lease.is_held = False
+    world.sender.send_due()
     assert world.watcher.backlog == [(1, 5.0), (0, 0.0)]
 
 
 def test_the_backlog_is_counted_now_and_then():
     world = World()
-    world.sender.turn()
-    world.sender.turn()
+    world.sender.send_due()
+    world.sender.send_due()
     world.clock.sleep(BACKLOG_INTERVAL)
-    world.sender.turn()
+    world.sender.send_due()
     assert len(world.watcher.backlog) == 2
 
 
 def test_a_ledger_that_is_away_is_asked_again_at_the_next_turn():
     world = World(callback())
     world.outbox.away["due"] = 1
-    assert not world.sender.turn()
-    world.sender.turn()
+    assert not world.sender.send_due()
+    world.sender.send_due()
     assert world.posted == ["i-1:succeeded:1"]
 
 
 def test_a_try_that_is_not_on_record_is_made_again_and_not_every_second():
     world = World(callback())
     world.outbox.away["mark"] = 1
-    world.sender.turn()
-    world.sender.turn()
+    world.sender.send_due()
+    world.sender.send_due()
     assert len(world.posted) == 1
     world.clock.sleep(UNRECORDED_PAUSE)
-    world.sender.turn()
+    world.sender.send_due()
     assert world.posted == ["i-1:succeeded:1"] * 2
     assert [state for _, state, _, _ in world.outbox.marked] == [Delivery.DELIVERED]
 
 
 def test_nothing_is_sent_while_the_receiver_asks_to_be_spared():
     world = World(*numbered(1), said=TryResult(Delivery.PENDING, "HTTP 429", 60.0, pause=60.0))
-    world.sender.turn()
+    world.sender.send_due()
     world.outbox.pending = numbered(1)
     world.clock.sleep(59.0)
-    world.sender.turn()
+    world.sender.send_due()
     assert len(world.posted) == 1
     world.clock.sleep(1.0)
-    world.sender.turn()
+    world.sender.send_due()
     assert len(world.posted) == 2
     assert world.watcher.tries == ["failed"] * 2
 

@@ -26,7 +26,9 @@ def row(envelope, more=""):
 def read(body, envelope, more="", received=NOW):
     raw = json.dumps(body).encode()
     headers = {"content-type": "application/json"}
-    (event,) = row(envelope, more).read(UnverifiedRequest("POST", "/webhooks/one", "", headers, raw, received=received))
+    (event,) = row(envelope, more).parse_events(
+        UnverifiedRequest("POST", "/webhooks/one", "", headers, raw, received=received)
+    )
     return event
 
 

@@ -11,7 +11,7 @@ LIST = "must be a list of texts with at least one"
 TABLE = 'must be a table of texts, such as { sub = "…" }'
 HALF = checks.number(0.5, 55)
 SECONDS = "must be a number of seconds from 0.5 to 55"
-WHOLE = checks.whole(1, 9, "bytes")
+WHOLE = checks.integer(1, 9, "bytes")
 BYTES = "must be a whole number of bytes from 1 to 9"
 LETTERS = checks.matching(re.compile("[a-z]+"), "small letters")
 FEW = checks.choice(("one", "two"), "word")
@@ -61,6 +61,12 @@ def test_a_value_of_the_form_is_taken(check, value):
         (checks.text_table, {"a": "b", "c": ""}, TABLE),
         (FEW, "twoo", "unknown word 'twoo'; did you mean 'two'? choose one of one, two"),
         (FEW, 7, "unknown word 7; choose one of one, two"),
+        (
+            checks.choice((*"abcdefghi", "one")),
+            "onee",
+            "unknown 'onee'; did you mean 'one'? choose one of a, b, c, d, e, f, g, h, i, one",
+        ),
+        (checks.choice((*"abcdefghij", "one")), "onee", "unknown 'onee'; did you mean 'one'?"),
         (checks.choice(("one",)), "x" * 70, f"unknown '{'x' * 59}; choose one of one"),
         (HALF, 0.4, SECONDS),
         (HALF, 55.5, SECONDS),
@@ -93,4 +99,4 @@ def test_a_value_of_another_form_is_refused_with_the_form_that_it_must_have(chec
     [(True, "; true came"), ("a", "; 'a' came"), ([""], "; [''] came"), ("x" * 70, f"; '{'x' * 59} came")],
 )
 def test_what_came_is_shown_as_it_is_written_and_cut(value, end):
-    assert checks.came(value) == end
+    assert checks.received(value) == end

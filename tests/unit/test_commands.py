@@ -250,8 +250,8 @@ STARTED, FAILED, IGNORED = (
         ([], False, False),
         (None, False, False),
         (b"OK", False, False),
-        (acknowledgement(taken=True), True, True),
-        (acknowledgement(taken=False), False, False),
+        (acknowledgement(accepted=True), True, True),
+        (acknowledgement(accepted=False), False, False),
     ],
 )
 def test_send_tells_a_session_that_was_started_from_all_else(answer, started, ignored):

@@ -43,7 +43,7 @@ def test_places_and_widths_are_to_scale():
 
 def test_each_kind_of_end_has_its_tone_and_a_wait_says_what_it_follows():
     lines = build_timeline(LIMITED, 1.0).lines
-    assert [line.tone for line in lines] == ["good", "good", "good", "mend", "wait", "good", "bad", "bad"]
+    assert [line.tone for line in lines] == ["good", "good", "good", "throttled", "wait", "good", "bad", "bad"]
     assert lines[4].result == "after 429"
 
 

@@ -31,7 +31,7 @@ def row(more="", envelope="custom", signature="bearer"):
 def read(body, kind=JSON, *, more="", headers=None, envelope="custom", signature="bearer"):
     raw = body if isinstance(body, bytes) else body.encode() if isinstance(body, str) else json.dumps(body).encode()
     incoming = UnverifiedRequest("POST", "/webhooks/one", "", {"content-type": kind, **(headers or {})}, raw)
-    return row(more, envelope, signature).read(incoming)
+    return row(more, envelope, signature).parse_events(incoming)
 
 
 GOOD = {
@@ -164,7 +164,7 @@ def test_a_bomb_costs_no_more_memory_than_the_rows_limit():
     incoming = UnverifiedRequest("POST", "/", "", {"content-type": JSON, "content-encoding": "gzip"}, bomb)
     tracemalloc.start()
     with pytest.raises(BodyTooLarge):
-        sender.read(incoming)
+        sender.parse_events(incoming)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 4_000_000
@@ -280,7 +280,7 @@ def test_no_wrapping_makes_a_row_fail_with_anything_but_an_error_of_ours(name, b
     headers = {"content-type": kind, "content-encoding": encoding, "x-c": header}
     incoming = UnverifiedRequest("POST", "/", "", headers, gzip.compress(body) if zipped else body)
     try:
-        events = PARSERS[name].read(incoming)
+        events = PARSERS[name].parse_events(incoming)
     except CobrowseError as error:
         assert status_of(error) in (400, 413, 415, 422)  # noqa: PT017 - no error at all is as good
     else:

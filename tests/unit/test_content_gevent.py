@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 import gevent
 
 from cobrowse.errors import MalformedRequest
-from integrations.senders.payloads.content import read_content
+from integrations.senders.payloads.content import parse_content
 from integrations.senders.requests import UnverifiedRequest
 
 size, coding = int(sys.argv[1]), sys.argv[2]
@@ -27,7 +27,7 @@ def read(body):
     headers = {"content-type": "application/json", "content-encoding": coding}
     sent = gzip.compress(body) if coding == "gzip" else body
     incoming = UnverifiedRequest("POST", "/webhooks/x", "", headers, sent, "", datetime.now(UTC))
-    return read_content(incoming, "json", (), largest=2_000_000)
+    return parse_content(incoming, "json", (), largest=2_000_000)
 
 gevent.spawn(turns.append, "another's")
 assert read(b'{"a": "' + b"x" * size + b'"}') == {"a": "x" * size}

@@ -44,6 +44,9 @@ def test_the_media_shape_says_it_by_its_state(state):
         ([participant(messages=[{"id": "m", "type": "webmessaging"}])], ("message",)),
         ([participant(messages=[{"id": "m", "type": "whatsapp"}])], ("whatsapp message",)),
         ([participant(emails=[{"id": "m"}])], ("e-mail",)),
+        ([participant(videos=[{"id": "m"}], messages=[{"id": "n"}])], ("message", "video")),
+        ([participant(internalMessages=[{"id": "m"}])], ("internal message",)),
+        ([participant(socialExpressions=[{"id": "m"}])], ("social media",)),
         ([participant(callbacks=[{"id": "m"}]), participant(calls=[{"id": "n"}])], ("callback", "voice")),
         ([participant(chats=None, calls=[])], ()),
     ],
@@ -57,6 +60,8 @@ def test_an_ended_or_unsupported_conversation_is_ruled_out_and_says_why():
         seen(endTime="x").raise_if_ineligible()
     with pytest.raises(CobrowseNotSupported, match="is e-mail, which can't carry cobrowse"):
         seen(participants=[participant(emails=[{"id": "m"}])]).raise_if_ineligible()
+    with pytest.raises(CobrowseNotSupported, match="is video, which can't carry cobrowse"):
+        seen(participants=[participant(videos=[{"id": "m", "state": "connected"}])]).raise_if_ineligible()
     with pytest.raises(CobrowseNotSupported, match="sms message"):
         seen(participants=[participant(messages=[{"id": "m", "type": "sms"}])]).raise_if_ineligible()
 
@@ -88,8 +93,16 @@ def test_live_sessions_are_found_in_the_participants_and_counted_once():
     assert conversation.live[0].viewer_url.reveal() == "https://v"
 
 
-def test_a_disconnected_session_is_not_live():
-    assert seen(participants=[participant(cobrowsesessions=[{"id": "m", "state": "disconnected"}])]).live == ()
+@pytest.mark.parametrize(
+    "ending",
+    [{"state": "disconnected"}, {"disconnectedTime": "2026-11-27T09:05:00Z"}, {"state": " Terminated "}],
+    ids=["by its state", "by its end alone", "in blanks"],
+)
+def test_a_session_that_is_over_is_not_live(ending):
+    session = {"id": "m", "cobrowseSessionId": "s-1", **ending}
+    conversation = seen(participants=[participant(cobrowsesessions=[session])])
+    assert conversation.live == ()
+    assert conversation.session("s-1").media_id == "m"
 
 
 def test_a_session_is_found_by_either_id_and_without_one_any_is():

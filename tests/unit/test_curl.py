@@ -148,7 +148,7 @@ FINAL = [OK, b"A: b\r\n", b"\r\n"]
     ],
 )
 def test_the_final_head_is_found_among_interim_ones_and_trailers(lines, headers):
-    head = curl.read_head(lines)
+    head = curl.parse_head(lines)
     assert (head.status, head.headers) == (200, headers)
 
 
@@ -168,7 +168,7 @@ def test_the_final_head_is_found_among_interim_ones_and_trailers(lines, headers)
 )
 def test_an_answer_that_ends_in_its_head_is_none(lines):
     with pytest.raises(httpx.RemoteProtocolError) as ended:
-        curl.read_head(lines)
+        curl.parse_head(lines)
     assert str(ended.value) == "the answer ended before its head did"
 
 

@@ -6,6 +6,7 @@ from marshmallow import ValidationError, fields
 from cobrowse.model import Outcome, Session, Status
 from schemas.answers import AnswerSchema
 from schemas.data_action import StartRequestSchema
+from schemas.session_actions import EndRequestSchema, StatusRequestSchema
 from schemas.validation_errors import describe_errors
 from tests.unit.test_texts import PLACEHOLDERS
 from web.responses import to_answer
@@ -54,8 +55,49 @@ def test_the_placeholder_of_an_unset_id_is_refused_by_its_own_name_and_shown():
     )
 
 
-def test_with_latest_an_unset_id_is_as_good_as_none():
-    assert "conversation_id" not in SCHEMA.load({"latest": "true", "conversationId": "${input.conversationId}"})
+def test_the_word_for_an_unset_id_is_shown_under_the_fields_name():
+    assert fault(conversationId="NOT_SET") == (
+        "conversationId: The data action's input conversationId was not set; 'NOT_SET' came."
+    )
+
+
+@pytest.mark.parametrize("unset", ["${input.conversationId}", "NOT_SET", "null"])
+def test_with_latest_an_unset_id_is_as_good_as_none(unset):
+    assert "conversation_id" not in SCHEMA.load({"latest": " true ", "conversationId": unset})
+
+
+@pytest.mark.parametrize(
+    ("field", "sent", "shown"),
+    [
+        ("latest", "sometimes", "Must be true or false; 'sometimes' came."),
+        ("dryRun", [1], "Must be true or false; [1] came."),
+        ("participantData", "x" * 500, f"Must be true or false; '{'x' * 59} came."),
+        ("startWhen", "agentConnected", "Must be one of customer_connected, agent_connected; 'agentconnected' came."),
+        ("idempotencyKey", True, "Must be a text; a value of type bool came."),
+    ],
+)
+def test_a_wrong_word_is_named_and_shown(field, sent, shown):
+    assert fault(conversationId=ID, **{field: sent}) == f"{field}: {shown}"
+
+
+@pytest.mark.parametrize("schema", [StartRequestSchema(), EndRequestSchema(), StatusRequestSchema()])
+def test_a_key_without_quotes_in_the_template_is_the_number_as_a_text(schema):
+    assert schema.load({"conversationId": ID, "idempotencyKey": 4711})["idempotency_key"] == "4711"
+
+
+@pytest.mark.parametrize("schema", [StartRequestSchema(), EndRequestSchema(), StatusRequestSchema()])
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ('{"conversationId": "x"}', "a JSON string came: leave out the quotes around the template."),
+        ([{}], "a value of type list came."),
+        (None, "a value of type NoneType came."),
+    ],
+)
+def test_a_body_that_is_no_object_is_described(schema, body, words):
+    with pytest.raises(ValidationError) as error:
+        schema.load(body)
+    assert describe_errors(error.value.messages) == f"Must be one JSON object; {words}"
 
 
 @pytest.mark.parametrize("placeholder", PLACEHOLDERS)
@@ -102,15 +144,6 @@ def test_session_settings_are_a_json_object_in_a_string():
     assert "Must be a string" in fault(conversationId=ID, sessionSettings={"mask": True})
     assert "at most 4096 bytes" in fault(conversationId=ID, sessionSettings='{"a": "' + "ü" * 2048 + '"}')
     assert SCHEMA.load({"conversationId": ID, "sessionSettings": '{"a":"' + "x" * 4088 + '"}'})
-
-
-@pytest.mark.parametrize("body", [[], "x", 7, None, [{}]])
-def test_what_is_no_object_is_refused(body):
-    with pytest.raises(ValidationError) as error:
-        SCHEMA.load(body)
-    assert "Must be one JSON object" in describe_errors(error.value.messages) or "Invalid input" in describe_errors(
-        error.value.messages
-    )
 
 
 def test_the_answer_has_exactly_the_contracts_keys_flat_without_null_and_of_their_types():

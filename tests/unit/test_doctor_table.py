@@ -3,7 +3,7 @@
 import pytest
 
 from commands.doctor import NAMES, summary
-from commands.terminal import say_check
+from commands.terminal import echo_check
 from diagnostics import CHECKS, Check, all_passed, settings_checks
 
 GOOD = Check("ledger", True, "the SQLite file ledger.sqlite3 can be written")
@@ -16,7 +16,7 @@ def render(capsys):
     """What is printed for a check."""
 
     def rendered(check):
-        say_check("✓", "green", check.name, check.found, check.hint, names=NAMES)
+        echo_check("✓", "green", check.name, check.found, check.hint, names=NAMES)
         return capsys.readouterr().out
 
     return rendered

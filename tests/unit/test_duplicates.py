@@ -5,7 +5,7 @@ import json
 import pytest
 
 from cobrowse.errors import InvalidRequest
-from schemas.duplicates import check_names
+from schemas.duplicates import check_duplicate_names
 
 NAMES = ("conversationId", "channel", "latest")
 
@@ -25,7 +25,7 @@ NAMES = ("conversationId", "channel", "latest")
 )
 def test_a_name_that_comes_twice_is_refused(body):
     with pytest.raises(InvalidRequest, match="Comes more than once"):
-        check_names(body.encode(), NAMES)
+        check_duplicate_names(body.encode(), NAMES)
 
 
 @pytest.mark.parametrize(
@@ -44,13 +44,13 @@ def test_a_name_that_comes_twice_is_refused(body):
 def test_one_that_does_not_is_not(body):
     twice = body[:-1] + ', "latest": 1, "latest": 1}'
     json.loads(body)
-    check_names(body.encode(), NAMES)
+    check_duplicate_names(body.encode(), NAMES)
     if body.startswith('{"'):  # the same with such a name added is
         with pytest.raises(InvalidRequest, match="latest: Comes more than once"):
-            check_names(twice.encode(), NAMES)
+            check_duplicate_names(twice.encode(), NAMES)
 
 
 def test_nesting_that_can_not_be_followed_is_refused():
     body = b'{"latest": 1, "latest": 2, "a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
     with pytest.raises(InvalidRequest, match="nested too deeply"):
-        check_names(body, NAMES)
+        check_duplicate_names(body, NAMES)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cobrowse.ending import can_end, command_to_end, end_session, would_end
+from cobrowse.ending import build_end_command, can_end, end_session, preview_end
 from cobrowse.errors import GenesysBadResponse, InProgress
 from cobrowse.flow import Attempt, Flow, Step
 from cobrowse.initiation import Initiation
@@ -215,7 +215,7 @@ def test_a_preview_reads_its_initiation_and_only_looks(seen, status):
     clock, genesys = ManualClock(), Genesys(seen)
     ledger = Ledger(clock, reads=[started()])
     attempt = Attempt(command(conversation_id="c-1", action="end", ends="theirs"), "mine", "owner", clock)
-    assert would_end(genesys, ledger, attempt).status is status
+    assert preview_end(genesys, ledger, attempt).status is status
     assert genesys.calls == [("look", "c-1", "s-1")]
     assert (ledger.told, ledger.marked) == ([("read", "theirs")], [])
 
@@ -234,7 +234,7 @@ def test_a_preview_of_what_does_not_show_says_what_an_end_would(fields, looks, r
     clock, genesys, record = ManualClock(), Genesys(NOTHING), started(**fields)
     asked = command(conversation_id="c-1", action="end", ends="theirs")
     for come_to in (
-        lambda: would_end(genesys, Ledger(clock, reads=[record]), Attempt(asked, "mine", "owner", clock)),
+        lambda: preview_end(genesys, Ledger(clock, reads=[record]), Attempt(asked, "mine", "owner", clock)),
         lambda: end(genesys, asked=asked, reads=[record])[0],
     ):
         clock.time, genesys.calls[:] = 1_000.0, []
@@ -248,7 +248,7 @@ def test_a_preview_of_what_does_not_show_says_what_an_end_would(fields, looks, r
 
 def test_the_command_to_end_is_of_the_records_conversation():
     record = started(of=command(conversation_id="c-0"))
-    assert command_to_end(record, "console", "ada", 9.0, "corr-9") == Command(
+    assert build_end_command(record, "console", "ada", 9.0, "corr-9") == Command(
         "console", "corr-9", 9.0, conversation_id="c-1", requested_by="ada", action="end", ends="theirs"
     )
 

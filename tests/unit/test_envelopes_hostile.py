@@ -85,7 +85,7 @@ def bodies(draw):
 def answers(sender, incoming):
     """Every event, or an error of ours; nothing else, and what is wanted can be fingerprinted."""
     try:
-        events = sender.read(incoming)
+        events = sender.parse_events(incoming)
     except CobrowseError as error:
         assert status_of(error) in (400, 415, 422)  # noqa: PT017 - no error at all is just as good
         return

@@ -8,7 +8,7 @@ import pytest
 
 from cobrowse.ledger import State
 from commands.export import parse_moment
-from commands.initiations import PAGE, matching
+from commands.initiations import PAGE, find_initiations
 from commands.terminal import csv_cell
 
 
@@ -75,4 +75,4 @@ class Store:
 
 @pytest.mark.parametrize("failed", [False, True])
 def test_every_page_is_read_and_the_newest_come_first(failed):
-    assert list(matching(Store(), failed=failed)) == list(Store.rows[::-1])
+    assert list(find_initiations(Store(), failed=failed)) == list(Store.rows[::-1])

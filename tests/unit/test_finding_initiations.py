@@ -3,7 +3,7 @@
 import pytest
 
 from commands.group import Failure
-from commands.initiations import newest
+from commands.initiations import find_newest
 from integrations.ledger.record_columns import new_record
 from tests.contract.ledgers import keyed
 
@@ -26,13 +26,13 @@ TENTH, FIRST = record("case-10", "c-10"), record("case-1")
 
 
 def test_a_whole_key_is_not_taken_for_the_beginning_of_another():
-    assert newest(Store(TENTH, FIRST), "case-1") is FIRST
-    assert newest(Store(TENTH, FIRST), "case-10") is TENTH
+    assert find_newest(Store(TENTH, FIRST), "case-1") is FIRST
+    assert find_newest(Store(TENTH, FIRST), "case-10") is TENTH
 
 
 def test_a_beginning_is_enough_where_it_is_of_one_conversation():
     later = record("case-12")
-    assert newest(Store(later, FIRST), "case") is later
+    assert find_newest(Store(later, FIRST), "case") is later
 
 
 @pytest.mark.parametrize(
@@ -41,4 +41,4 @@ def test_a_beginning_is_enough_where_it_is_of_one_conversation():
 def test_what_does_not_say_which_finds_none(search, message):
     """A script whose variable is empty, or a name, is answered with no other initiation's success."""
     with pytest.raises(Failure, match=message):
-        newest(Store(TENTH, FIRST), search)
+        find_newest(Store(TENTH, FIRST), search)

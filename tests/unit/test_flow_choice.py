@@ -14,7 +14,7 @@ from diagnostics.connectivity import ConnectivityProbe
 from diagnostics.context import DiagnosticContext
 from diagnostics.genesys_checks import GenesysChecks
 from diagnostics.user_checks import tokens
-from integrations.genesys.flows import FLOWS, MODES, FlowRow, lacking_hint
+from integrations.genesys.flows import FLOWS, MODES, FlowRow, unavailable_hint
 from integrations.genesys.grants import AUTO
 from integrations.genesys.operations import Operation
 from integrations.genesys.transport import CurlTransport
@@ -140,10 +140,10 @@ def test_the_doctor_says_what_it_can_of_a_third_flow():
 
 
 def test_a_flow_that_is_set_and_lacking_names_all_the_others():
-    assert lacking_hint(FLOWS[0], (*FLOWS, HOSTED)) == (
+    assert unavailable_hint(FLOWS[0], (*FLOWS, HOSTED)) == (
         "This org has no /api/v2/cobrowse/sessions; set COBROWSE_FLOW=native or hosted or auto."
     )
-    assert lacking_hint(HOSTED, (*FLOWS, HOSTED)) == ""
+    assert unavailable_hint(HOSTED, (*FLOWS, HOSTED)) == ""
 
 
 def test_the_sandbox_has_each_flow():

@@ -182,5 +182,5 @@ def test_whatever_becomes_of_an_initiation_its_place_is_free_again(error):
     work = initiation(ScriptedGenesys(fails={"attach": [error]}), admission=Admission(1))
     with suppress(InternalError):
         work(IN_C1)
-    assert work.admission.under_way == 0
+    assert work.admission.running == 0
     assert work(IN_C1).status is Status.INITIATED

@@ -27,7 +27,7 @@ HINT = "Compare issuer, audience and claims in the sender's row with what the id
 
 def refusal(held, rules=RULES):
     with pytest.raises(NotAuthenticated) as refused:
-        JWT.verify(AuthConfig(own=rules), held, NOW)
+        JWT.verify(AuthConfig(prepared=rules), held, NOW)
     return refused.value.message, refused.value.hint
 
 
@@ -70,10 +70,10 @@ def test_a_token_is_good_by_the_keys_name_or_by_the_issuer_whose_key_it_names():
         asked.append(key_id)
         return [KEY]
 
-    assert JWT.verify(AuthConfig(own=RULES), presenting(token()), NOW) == "K"
+    assert JWT.verify(AuthConfig(prepared=RULES), presenting(token()), NOW) == "K"
     fetched = TokenRules(ISSUER, AUDIENCE, jwks=SimpleNamespace(candidates=candidates))
     for header in ({}, {"kid": "k7"}):
-        assert JWT.verify(AuthConfig(own=fetched), presenting(token(header=header)), NOW) == ISSUER
+        assert JWT.verify(AuthConfig(prepared=fetched), presenting(token(header=header)), NOW) == ISSUER
     assert asked == ["", "k7"]
 
 
@@ -99,7 +99,7 @@ def test_a_token_of_our_own_making_is_the_issuers_for_five_minutes():
 def test_without_the_private_key_one_is_told_to_hand_a_token_over():
     for secret in (sample_pem("one"), "none"):
         with pytest.raises(CanNotSignError) as refused:
-            JWT.sign(AuthConfig(own=RULES), Secret(secret), presenting(""), NOW)
+            JWT.sign(AuthConfig(prepared=RULES), Secret(secret), presenting(""), NOW)
         told = "only the issuer can sign its tokens; hand one over with --header 'Authorization: Bearer …'"
         assert str(refused.value) == told
 

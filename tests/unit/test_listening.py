@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 
 from integrations.genesys.no_proxy import is_direct
-from integrations.listening.agent_answers import AgentAnswer, read_change
-from integrations.listening.config import ListenConfig, Subscription, is_id, read_listen
-from integrations.listening.connection import DEFAULT_TIMES, PING, Connection, Silent, read_message
+from integrations.listening.agent_answers import AgentAnswer, parse_change
+from integrations.listening.config import ListenConfig, Subscription, is_id, parse_listen
+from integrations.listening.connection import DEFAULT_TIMES, PING, Connection, Silent, parse_message
 from integrations.senders.registry import SendersFileError, load_senders
 from integrations.senders.requests import Ignored
 from tests.clocks import ManualClock
@@ -38,7 +38,7 @@ def change(*agents, topic=TOPIC):
     ],
 )
 def test_a_table_that_can_not_be_listened_by_is_refused(table, said):
-    config, wrong = read_listen(table)
+    config, wrong = parse_listen(table)
     assert config is None
     assert said in wrong[0]
 
@@ -51,7 +51,7 @@ def test_a_table_that_can_not_be_listened_by_is_refused(table, said):
     ],
 )
 def test_one_of_the_lists_may_be_empty(table, config):
-    assert read_listen(table) == (config, [])
+    assert parse_listen(table) == (config, [])
 
 
 def test_the_senders_file_has_the_table_and_the_name_is_no_senders():
@@ -78,19 +78,21 @@ def test_topics_are_the_queues_and_the_users():
         ('{"message": "pong"}', "channel"),
         ('{"topicName": "v2.system.socket_closing"}', "closing"),
         (json.dumps(change()), "event"),
+        ('{"topicName": "v2.users.u.conversations", "note": "cut \\ud83d"}', "event"),
+        (b'{"topicName": "v2.users.u.conversations", "note": "cut \xf0\x9f"}', "event"),
         ("{", "unreadable"),
         ("[]", "unreadable"),
     ],
 )
 def test_a_message_is_one_of_the_channels_or_an_event(text, kind):
-    assert read_message(text).kind == kind
+    assert parse_message(text).kind == kind
 
 
 def test_an_answer_names_its_agent_and_the_first_is_the_key():
     now = ManualClock().now()
 
     def read(event):
-        return read_change(event, now, lambda: "id")
+        return parse_change(event, now, lambda: "id")
 
     answered = read(change(("a", "disconnected"), ("b", "connected"), ("d", "connected")))
     assert isinstance(answered, AgentAnswer)

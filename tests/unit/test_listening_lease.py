@@ -18,7 +18,7 @@ class Leases:
     def __init__(self, *answers):
         self.answers = list(answers)
 
-    def hold(self, name, owner, lease_seconds, *, seconds=None):
+    def acquire(self, name, owner, lease_seconds, *, seconds=None):
         answer = self.answers.pop(0)
         if answer is None:
             raise LedgerUnavailable("away")
@@ -31,28 +31,28 @@ class Leases:
 def test_a_lease_is_held_only_while_no_other_can_have_it():
     clock = ManualClock()
     lease = LeaseKeeper(Leases(True, None, False), "listener", "me", clock)
-    assert not lease.held
+    assert not lease.is_held
     lease.renew()
-    assert lease.held
+    assert lease.is_held
     clock.sleep(LEASE_SECONDS - 0.1)
     lease.renew()  # the ledger is away
-    assert lease.held
+    assert lease.is_held
     clock.sleep(0.1)
-    assert not lease.held
+    assert not lease.is_held
     lease.renew()
-    assert not lease.held
+    assert not lease.is_held
 
 
 def test_a_fault_of_ours_does_not_keep_a_process_from_its_lease_for_good():
     class Faulty(Leases):
-        def hold(self, *asked, **more):
-            answer = super().hold(*asked, **more)
+        def acquire(self, *asked, **more):
+            answer = super().acquire(*asked, **more)
             return answer if isinstance(answer, bool) else {}[answer]
 
     leases = Faulty("no such thing", *[True] * 99)
     lease = LeaseKeeper(leases, "listener", "me", SystemClock())
     lease.start()
-    wait_until(lambda: lease.held)
+    wait_until(lambda: lease.is_held)
     lease.stop()
     assert leases.answers[-1] == "listener"
 
@@ -68,7 +68,7 @@ class SharedLease:
     def __init__(self, clock):
         self.clock, self.owner, self.until = clock, "", 0.0
 
-    def hold(self, name, owner, lease_seconds, *, seconds=None):
+    def acquire(self, name, owner, lease_seconds, *, seconds=None):
         if owner != self.owner and self.clock.monotonic() < self.until:
             return False
         self.owner, self.until = owner, self.clock.monotonic() + lease_seconds
@@ -124,7 +124,7 @@ def test_where_one_dies_another_listens_within_15_seconds(died_after, phase):
     shared = SharedLease(clock)
     dead = LeaseKeeper(shared, "listener", "dead", clock)
     dead.renew()
-    assert dead.held
+    assert dead.is_held
     clock.sleep(died_after)
     died = clock.monotonic()
     lease = LeaseKeeper(shared, "listener", "heir", clock)
@@ -161,4 +161,4 @@ def test_where_one_dies_another_listens_within_15_seconds(died_after, phase):
     listener.run()
     assert began, "the heir listens"
     assert began[0] - died <= 15.0
-    assert not dead.held, "not before the dead one's lease is over"
+    assert not dead.is_held, "not before the dead one's lease is over"

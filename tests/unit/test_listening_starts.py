@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from cobrowse.model import Failure, Outcome, Status
-from integrations.listening.agent_answers import read_change
+from integrations.listening.agent_answers import parse_change
 from integrations.listening.starting import MAX_ATTEMPTS, Starter
 from tests.clocks import ManualClock, wait_until
 from tests.unit.test_listening import change
@@ -42,7 +42,7 @@ def starter():
 
 @pytest.fixture
 def answered():
-    return read_change(change(("a", "connected")), ManualClock().now(), lambda: "id")
+    return parse_change(change(("a", "connected")), ManualClock().now(), lambda: "id")
 
 
 def test_an_answer_is_started_once(starter, answered):

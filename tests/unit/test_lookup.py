@@ -7,7 +7,7 @@ import pytest
 
 from cobrowse.errors import GenesysUnavailable, InitiationNotFound
 from cobrowse.ledger import Checkpoint, State, lock_key_for
-from cobrowse.lookup import Lookup, OwnInitiations, outcome_on_record, view_on_record
+from cobrowse.lookup import InitiationQuery, Lookup, outcome_on_record, view_on_record
 from cobrowse.model import Outcome, Session, SessionState, SessionView, Status
 from tests.clocks import ManualClock
 from tests.scripted import Watch, command, ended, entry
@@ -33,7 +33,7 @@ class Records:
         self.asked.append(("find", lock_key))
         return self.record
 
-    def own(self, wanted, limit):
+    def find_own(self, wanted, limit):
         self.asked.append(("own", wanted, limit))
         return [] if self.record is None else [self.record]
 
@@ -66,7 +66,7 @@ def lookup(record=None, genesys=None, **observers):
             ("find", lock_key_for(replace(MINE, key="k", fingerprint="f"), "")),
             "idempotency key",
         ),
-        (MINE, "", ("own", OwnInitiations("crm", "ada", "c-1", action="start"), 1), "conversation"),
+        (MINE, "", ("own", InitiationQuery("crm", "ada", "c-1", action="start"), 1), "conversation"),
     ],
 )
 def test_it_is_found_by_its_id_else_its_key_else_its_conversation(asked, initiation_id, question, what):
@@ -81,7 +81,7 @@ def test_it_is_found_by_its_id_else_its_key_else_its_conversation(asked, initiat
 
 
 def test_of_what_is_asked_for_only_the_given_narrows_it():
-    given = {name for name, value in OwnInitiations("crm", "ada")._asdict().items() if value is not None}
+    given = {name for name, value in InitiationQuery("crm", "ada")._asdict().items() if value is not None}
     assert given == {"sender", "credential"}
 
 

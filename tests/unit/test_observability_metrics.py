@@ -97,7 +97,9 @@ def test_an_initiation_counts_once_by_sender_flow_and_outcome(metrics, outcome, 
 def test_how_long_it_took_is_counted_where_something_was_started(metrics, outcome, labels):
     metrics.on_outcome(COMMAND, outcome)
     found = {
-        name[1:]: value for name, value in samples(metrics).items() if name[0] == "cobrowse_initiation_seconds_sum"
+        name[1:]: value
+        for name, value in samples(metrics).items()
+        if name[0] == "cobrowse_initiation_duration_seconds_sum"
     }
     assert found == ({labels: 0.3} if labels else {})
 
@@ -136,8 +138,8 @@ def test_waits_count_by_what_they_come_before(told):
         Span("wait", "before another try of attach", 0.0, 0.5),
         Span("wait", "before another check for it", 0.0, 0.2),
     )
-    assert found["cobrowse_wait_seconds_sum", "retry"] == 2.5
-    assert found["cobrowse_wait_seconds_sum", "poll"] == 0.2
+    assert found["cobrowse_wait_duration_seconds_sum", "retry"] == 2.5
+    assert found["cobrowse_wait_duration_seconds_sum", "poll"] == 0.2
 
 
 def test_a_request_is_in_flight_until_it_is_answered(metrics):

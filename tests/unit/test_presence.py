@@ -45,6 +45,10 @@ GONE = {
     "no state, but how it ended": [{"purpose": "customer", "chats": [{"state": None, "disconnectType": "client"}]}],
     "the participant's own state": [{"purpose": "customer", "state": "disconnected"}],
     "an e-mail that is over": [one("customer", "disconnected", "emails")],
+    "a video call that is over": [one("customer", "disconnected", "videos"), one("agent", "connected", "videos")],
+    "both of chat and video": [
+        {"purpose": "customer", "messages": [{"state": "disconnected"}], "videos": [{"state": "terminated"}]}
+    ],
 }
 STAYS = {
     "connected": [one("customer", "connected"), one("agent", "disconnected")],

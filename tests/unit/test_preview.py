@@ -6,7 +6,7 @@ from cobrowse.errors import AgentNotConnected
 from cobrowse.flow import Attempt, Flow
 from cobrowse.ledger import Checkpoint
 from cobrowse.model import Ending, Secret, Session, Sessions, Status
-from cobrowse.preview import what_would_happen
+from cobrowse.preview import preview_command
 from tests.clocks import ManualClock
 from tests.scripted import ScriptedLedger, command, ended, entry, initiation
 
@@ -38,7 +38,7 @@ class Genesys:
 def preview(genesys, reads=(), **fields):
     clock = ManualClock()
     attempt = Attempt(command(**fields), "i-1", "owner", clock)
-    return what_would_happen(genesys, ScriptedLedger(clock, reads=reads), attempt), attempt
+    return preview_command(genesys, ScriptedLedger(clock, reads=reads), attempt), attempt
 
 
 def test_where_no_session_is_live_one_would_start():

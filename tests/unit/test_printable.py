@@ -10,7 +10,7 @@ import pytest
 import structlog
 
 from commands.group import Failure, Group, run
-from commands.terminal import say, say_check, say_json, say_json_line, say_pairs, say_table, say_whole
+from commands.terminal import echo, echo_check, echo_json, echo_json_line, echo_pairs, echo_table, echo_unwrapped
 from integrations.observability.logging import configure_logging
 from integrations.observability.printable import printable, printable_json
 
@@ -70,14 +70,14 @@ def test_a_command_prints_nothing_hostile_whichever_way(kind, capsys):
 
     @group.command()
     def tell():
-        say(bad, style="green")
-        say_whole(bad)
-        say_json({"value": bad})
-        say_json_line({"value": bad})
-        say_pairs([(bad, bad)])
-        say_pairs([(bad, bad)], wrap=True)
-        say_check("✓", "green", bad, bad, bad, names=9)
-        say_table([bad], [[bad]])
+        echo(bad, style="green")
+        echo_unwrapped(bad)
+        echo_json({"value": bad})
+        echo_json_line({"value": bad})
+        echo_pairs([(bad, bad)])
+        echo_pairs([(bad, bad)], wrap=True)
+        echo_check("✓", "green", bad, bad, bad, names=9)
+        echo_table([bad], [[bad]])
         raise Failure(f"No answer: {bad}", bad)
 
     status = run(group, ["tell"])

@@ -7,7 +7,7 @@ from urllib.parse import quote, urlencode
 import pytest
 
 from cobrowse.errors import BodyTooLarge, InvalidRequest, MalformedRequest, UnsupportedType
-from integrations.senders.payloads.content import CONTENTS, content_for, media_type_of, read_content
+from integrations.senders.payloads.content import CONTENTS, content_for, media_type_of, parse_content
 from integrations.senders.requests import UnverifiedRequest
 
 FORM, JSON, XML = "application/x-www-form-urlencoded", "application/json", "text/xml"
@@ -22,7 +22,7 @@ def request_of(body, kind=JSON, encoding=""):
 
 
 def read(content, body, kind=JSON, names=(), *, encoding="", largest=1_000_000, **field):
-    return read_content(request_of(body, kind, encoding), content, names, **field, largest=largest)
+    return parse_content(request_of(body, kind, encoding), content, names, **field, largest=largest)
 
 
 def refusal(error, *args, **more):
@@ -76,7 +76,10 @@ def test_a_form_whose_one_field_holds_an_object_is_that_object(body, value):
 
 @pytest.mark.parametrize(
     ("inner", "value"),
-    [(' {"a": 1}', {"a": 1}), ("[1]", [1]), ("7", "7"), ("", ""), (json.dumps('{"a": 1}'), '"{\\"a\\": 1}"')],
+    [
+        *((' {"a": 1}', {"a": 1}), ('\ufeff{"a": 1}', {"a": 1}), ("[1]", [1]), ("7", "7"), ("", "")),
+        (json.dumps('{"a": 1}'), '"{\\"a\\": 1}"'),
+    ],
 )
 def test_json_that_was_written_as_a_string_is_read_once_more(inner, value):
     assert read("json", json.dumps(inner)) == value

@@ -164,6 +164,26 @@ def test_an_invitation_that_was_taken_is_never_sent_again(answer, flow):
     assert (outcome.failure, outcome.status, org.calls.count(path)) == (None, "unverified", 1)
 
 
+UNTIDY = {
+    "half a surrogate pair": rb'"\ud83d"',
+    "a few of a letter's bytes": b'"x \xf0\x9f\x98"',
+}
+
+
+@pytest.mark.parametrize("text", UNTIDY.values(), ids=UNTIDY)
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["", "with a byte order mark"])
+def test_a_conversation_with_a_text_cut_in_a_letter_is_read(text, mark):
+    body = b'%s{"id": "%s", "participants": [{"purpose": "customer", "attributes": {"note": %s}}]}'
+    org = Org(LOOK=httpx.Response(200, content=body % (mark, C.encode(), text)))
+    assert start(org, reuse_live_session=True).failure is None
+
+
+def test_a_refusal_with_half_a_letter_in_it_keeps_its_code():
+    body = rb'{"code": "ip.not.authorized", "message": "IP \ud83d", "status": 401}'
+    failure = start(Org(POST=httpx.Response(401, content=body))).failure
+    assert (failure.code, "ip.not.authorized: IP" in failure.message) == ("genesys_unauthorized", True)
+
+
 LARGE = {
     "a thousand transfers": [one("agent", "disconnected", attributes={"n": "x" * 2_000}) for _ in range(1_500)],
     "one attribute of three megabytes": [one("agent", "connected", attributes={"transcript": "x" * 3_000_000})],
@@ -180,6 +200,14 @@ def test_a_large_conversation_is_read(others):
 NO_SCOPES = {
     "with 401": httpx.Response(401, json={"error": "invalid_scope"}),
     "with 403": httpx.Response(403, json={"error": "invalid_scope", "description": "not granted"}),
+    "in capitals": httpx.Response(403, json={"error": "INVALID_SCOPE"}),
+    "in the Platform API's form": refused(400, "invalid.scope", "not granted"),
+    "in words": httpx.Response(
+        400, json={"error": "invalid_request", "error_description": "The requested scope is invalid, or unknown"}
+    ),
+    "by the client's rights": httpx.Response(
+        401, json={"error": "unauthorized_client", "description": "client may not ask for these scopes"}
+    ),
 }
 
 
@@ -189,6 +217,12 @@ def test_auto_is_native_where_no_scope_is_granted(answer):
     org = Org(TOKEN=lambda request: answer if b"scope=" in request.read() else granted)
     outcome = start(org, "auto")
     assert (outcome.failure, outcome.flow, CREATE in org.calls) == (None, "native", False)
+
+
+def test_a_refusal_that_is_not_about_scopes_leaves_the_flow_as_it_is():
+    org = Org(TOKEN=httpx.Response(400, json={"error": "invalid_request", "description": "telescope"}))
+    failure = start(org, "auto").failure
+    assert (failure.code, org.calls) == ("genesys_unauthorized", [TOKEN])
 
 
 @pytest.mark.parametrize("answer", [httpx.Response(404), page(410), httpx.Response(404, json=[])])

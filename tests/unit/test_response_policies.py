@@ -68,7 +68,7 @@ def test_a_failure_is_redelivered_exactly_if_that_can_help(name):
         if not kind.retryable:
             assert told not in RESENDS[name], code
             assert told == 200 or 400 <= told < 500, code
-        elif RESPONSE_POLICIES[name].says is not None:
+        elif RESPONSE_POLICIES[name].format_message is not None:
             assert told == 200, code
         elif not RESPONSE_POLICIES[name].expects_soap_ack:
             assert told in (409, 429, 503, 504), code
@@ -130,6 +130,6 @@ def test_a_batch_is_redelivered_exactly_if_that_can_fix_any_of_it(failures, told
 
 @pytest.mark.parametrize(("taken", "text"), [(True, "true"), (False, "false")])
 def test_salesforce_gets_the_ack_it_asks_for(taken, text):
-    root = fromstring(acknowledgement(taken=taken))
+    root = fromstring(acknowledgement(accepted=taken))
     assert root.tag == "{http://schemas.xmlsoap.org/soap/envelope/}Envelope"
     assert root.find(".//{http://soap.sforce.com/2005/09/outbound}notificationsResponse/*").text == text

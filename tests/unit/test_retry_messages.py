@@ -52,22 +52,22 @@ def test_a_budget_that_opens_later_is_no_call_and_says_when_there_are_more():
     assert (limited.value.retry_after, attempt.clock.slept, attempt.upstream_calls) == (42.25, [], 0)
 
 
-@pytest.mark.parametrize(("payer", "slept"), [("api", [5.0]), ("token", []), ("", [])])
-def test_a_call_waits_for_the_budget_that_it_is_counted_in(payer, slept):
+@pytest.mark.parametrize(("budget", "slept"), [("api", [5.0]), ("token", []), ("", [])])
+def test_a_call_waits_for_the_budget_that_it_is_counted_in(budget, slept):
     caller, attempt = budgeted(5.0)
-    assert caller.call(attempt, Call(CONVERSATION, API, PATH, payer=payer))
+    assert caller.call(attempt, Call(CONVERSATION, API, PATH, budget=budget))
     assert attempt.clock.slept == slept
 
 
-@pytest.mark.parametrize("payer", ["api", "token", ""])
-def test_a_budget_that_an_answer_states_is_that_of_the_calls_payer(payer):
+@pytest.mark.parametrize("budget", ["api", "token", ""])
+def test_a_budget_that_an_answer_states_is_that_of_the_calls_payer(budget):
     clock = ManualClock()
     headers = {"inin-ratelimit-count": "9", "inin-ratelimit-allowed": "9", "inin-ratelimit-reset": "7"}
     caller = RetryingCaller(Script(clock, CONVERSATION, (200, headers)), clock, lambda: 1.0)
     attempt = Attempt(Command("architect", "c", 10.0), "i", "h", clock)
-    caller.call(attempt, Call(CONVERSATION, API, PATH, payer=payer))
+    caller.call(attempt, Call(CONVERSATION, API, PATH, budget=budget))
     left = {name: caller.budgets.seconds_left(name) for name in ("api", "token", "")}
-    assert left == dict.fromkeys(left, 0.0) | ({payer: 7.0} if payer else {})
+    assert left == dict.fromkeys(left, 0.0) | ({budget: 7.0} if budget else {})
 
 
 def test_what_a_call_holds_is_shown_in_no_message():
@@ -75,7 +75,7 @@ def test_what_a_call_holds_is_shown_in_no_message():
     script = Script(attempt.clock, ATTACH, httpx.ReadError("<own> and <service>"))
     caller = RetryingCaller(script, attempt.clock, lambda: 1.0, secrets=(Secret("<service>"),))
     with pytest.raises(GenesysUnavailable) as broken:
-        caller.call(attempt, Call(ATTACH, API, PATH, held=(Secret("<own>"),)))
+        caller.call(attempt, Call(ATTACH, API, PATH, secrets=(Secret("<own>"),)))
     assert broken.value.message == f"attach: the connection to {HOST} broke: {MASK} and {MASK}"
 
 
@@ -103,6 +103,14 @@ def test_a_transports_error_says_what_it_means_for_the_call(fault, kind, message
     assert (type(error), error.message, error.ambiguous) == (kind, message, ambiguous)
     # A call that may be repeated harms nobody, whatever became of it.
     assert not map_transport_error(CONVERSATION, HOST, fault).ambiguous
+
+
+def test_where_genesys_can_not_be_reached_the_way_there_is_the_remedy():
+    assert map_transport_error(ATTACH, HOST, httpx.ConnectError("x")).hint == (
+        "Nothing was sent: this machine can't reach Genesys; check its DNS, GENESYS_PROXY and GENESYS_CA_FILE, with "
+        "`cobrowse-bridge doctor`."
+    )
+    assert map_transport_error(ATTACH, HOST, httpx.ReadError("x")).hint == ""
 
 
 def test_an_answer_past_the_limit_names_the_setting():

@@ -60,9 +60,15 @@ def test_plain_text_around_the_parts_is_signed_as_it_stands(template):
     assert load(f"{HMAC}template = '''{template}'''").get("one").auth_config.template == template
 
 
-@pytest.mark.parametrize("prefix", ["{v1}=", "sha256={", "}", "{timestamp}"])
-def test_a_prefix_has_no_braces(prefix):
-    assert fault(f"{HMAC}prefix = '{prefix}'").startswith("prefix: has a brace")
+@pytest.mark.parametrize("prefix", ["{v1}=", "sha256={", "}", "{timestamp}", "sha256=$", "sha256=<signature>"])
+def test_a_prefix_has_nothing_that_stands_around_a_variable(prefix):
+    mark = next(letter for letter in prefix if letter in "{}<>$%")
+    assert fault(f"{HMAC}prefix = '{prefix}'").startswith(f"prefix: has a {mark!r}")
+
+
+@pytest.mark.parametrize("form", ["t=${timestamp},v1=${signature}", "v1=<{signature}", "v1=%{signature}"])
+def test_neither_has_a_signatures_form(form):
+    assert fault(f"{HMAC}signature_format = '{form}'").startswith("signature_format: must be items such as")
 
 
 @pytest.mark.parametrize(
@@ -71,11 +77,27 @@ def test_a_prefix_has_no_braces(prefix):
         (KEYED + "envelope = 'custom'\nheader = 'api_key'", "header"),
         (HMAC.replace("X-Sig", "x_sig"), "header"),
         (HMAC + "timestamp_header = 'x_time'\ntemplate = '{timestamp}{body}'", "timestamp_header"),
-        (HMAC + "delivery_id = 'header:x_delivery'", "delivery_id"),
     ],
 )
 def test_a_header_with_an_underscore_never_arrives(row, key):
     assert fault(row).startswith(f"{key}: has an underscore")
+
+
+@pytest.mark.parametrize(
+    ("key", "path", "name"),
+    [
+        ("conversation_id", "header:x_conversation", "x_conversation"),
+        ("filter", "type == 'a' && header:X_Event == 'b'", "X_Event"),
+        ("requested_by", "join(' ', [header('x_first'), header:X-Last])", "x_first"),
+        ("delivery_id", "id || header:x_id", "x_id"),
+        ("delivery_id", "header:x_delivery", "x_delivery"),
+        ("channel", "header('no name')", "no name"),
+    ],
+)
+def test_neither_does_one_that_a_path_reads(key, path, name):
+    told = fault(f'{HMAC}{key} = "{path}"')
+    assert told.startswith(f"{key}: reads the header '{name}', which ")
+    assert load(f'{HMAC}{key} = "{path.replace(name, "X-Fine")}"').names == ("one",)
 
 
 def test_one_header_is_not_both_signature_and_timestamp():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sandbox.documents import Refused
+from sandbox.documents import InvalidDocument
 from sandbox.faults import ALWAYS, KINDS, OPERATIONS, Faults, Lag, parse
 from sandbox.options import Options, change_options
 
@@ -13,7 +13,7 @@ LEAST = {
     "drip": {"seconds": 0.01},
     "redirect": {"location": "https://elsewhere.example/"},
     "huge": {"megabytes": 1},
-    "lag": {"looks": 2},
+    "lag": {"reads": 2},
 }
 
 
@@ -63,14 +63,14 @@ def test_every_operation_can_be_struck(operation):
         ({"operation": "create", "kind": "redirect", "location": "/", "status": 304}, "status: 304 is none of 301"),
         ({"operation": "create", "kind": "redirect", "location": "/", "status": 302.0}, "status: 302.0 is none of 301"),
         ({"operation": "create", "kind": "huge", "megabytes": 0}, "megabytes: must be a whole number from 1 to 1024"),
-        ({"operation": "create", "kind": "lag", "looks": 1}, "operation: 'create' is none of conversation"),
-        ({"operation": "conversation", "kind": "lag"}, "looks: lag needs either looks or seconds"),
-        ({"operation": "attach", "kind": "lag", "looks": 1, "seconds": 1}, "looks: lag needs either"),
+        ({"operation": "create", "kind": "lag", "reads": 1}, "operation: 'create' is none of conversation"),
+        ({"operation": "conversation", "kind": "lag"}, "reads: lag needs either reads or seconds"),
+        ({"operation": "attach", "kind": "lag", "reads": 1, "seconds": 1}, "reads: lag needs either"),
         ({"operation": "token", "kind": "expire_token"}, "when: expire_token on token needs after"),
     ],
 )
 def test_a_fault_that_cannot_be_is_refused_with_the_field_and_the_choices(document, words):
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(InvalidDocument) as refused:
         parse(document)
     assert words in str(refused.value)
 
@@ -115,11 +115,11 @@ def test_a_fault_given_back_strikes_the_next_call():
 
 def test_a_lag_waits_beside_the_queue():
     faults = Faults()
-    faults.add("conversation", "lag", looks=3)
+    faults.add("conversation", "lag", reads=3)
     armed = faults.add("attach", "drop", when="after")
     assert faults.take("attach") is armed
     assert faults.take("conversation") is None
-    assert faults.next_visibility_delay("attach") == Lag(looks=3)
+    assert faults.next_visibility_delay("attach") == Lag(reads=3)
     assert faults.next_visibility_delay("attach") == Lag()
 
 
@@ -156,6 +156,6 @@ def test_settings_are_read_strictly():
         ({"auto_create": True}, "auto_create: unknown field; the fields are api, grants"),
         ({}, "give at least one of api"),
     ):
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(InvalidDocument) as refused:
             change_options(Options(), document)
         assert words in str(refused.value)

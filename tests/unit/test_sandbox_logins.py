@@ -79,7 +79,7 @@ def test_a_login_that_is_not_asked_for_rightly_is_refused(logins, wrong):
 def test_a_code_brings_a_user_s_tokens_once(logins, tokens):
     given = code(logins)
     pair = redeem(logins, given)
-    assert tokens.admit(f"Bearer {pair['access_token']}").is_user
+    assert tokens.authenticate(f"Bearer {pair['access_token']}").is_user
     with pytest.raises(OAuthError, match="invalid_grant"):
         redeem(logins, given)
 
@@ -125,6 +125,6 @@ def test_a_withdrawn_login_is_over_with_its_token(logins, tokens):
     pair = redeem(logins, code(logins))
     logins.revoke()
     with pytest.raises(Exception, match=r"bad\.credentials"):
-        tokens.admit(f"Bearer {pair['access_token']}")
+        tokens.authenticate(f"Bearer {pair['access_token']}")
     with pytest.raises(OAuthError, match="invalid_grant"):
         refresh(logins, pair["refresh_token"])

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from sandbox import shapes
+from sandbox import responses
 from sandbox.errors import CODES, DEFAULT_CODES, GenesysError, OAuthError
 from sandbox.state import Conversation, Medium, Session
 
@@ -32,7 +32,7 @@ STATES = {"alerting", "connected", "disconnected"}
 
 
 def test_the_media_shape_has_a_state_and_media_and_no_participants():
-    shown = shapes.conversation(CHAT, "media")
+    shown = responses.conversation(CHAT, "media")
     assert (shown["id"], shown["state"]) == ("c-1", "active")
     assert "participants" not in shown
     assert shown["media"][0]["type"] == "webchat"
@@ -43,14 +43,14 @@ def test_the_media_shape_has_a_state_and_media_and_no_participants():
 
 
 def test_the_native_shape_has_participants_and_neither_media_nor_a_state_of_its_own():
-    shown = shapes.conversation(CHAT, "native")
+    shown = responses.conversation(CHAT, "native")
     assert set(shown) <= CONVERSATION
     assert [one["purpose"] for one in shown["participants"]] == ["customer", "agent"]
     assert "endTime" not in shown
 
 
 def test_both_ends_of_a_cobrowse_name_the_same_session_and_different_communications():
-    customer, agent = shapes.conversation(CHAT, "native")["participants"]
+    customer, agent = responses.conversation(CHAT, "native")["participants"]
     sharing, viewing = customer["cobrowsesessions"][0], agent["cobrowsesessions"][0]
     assert sharing["cobrowseSessionId"] == viewing["cobrowseSessionId"] == "s-1"
     assert (sharing["cobrowseRole"], viewing["cobrowseRole"]) == ("sharer", "viewer")
@@ -66,7 +66,7 @@ def test_both_ends_of_a_cobrowse_name_the_same_session_and_different_communicati
 )
 @pytest.mark.parametrize("ended", [None, START + 60])
 def test_a_participant_has_only_fields_that_genesys_has_and_one_medium_beside_the_cobrowses(channel, place, ended):
-    shown = shapes.conversation(Conversation("c", channel, START, ended, (LIVE, OVER)), "native")
+    shown = responses.conversation(Conversation("c", channel, START, ended, (LIVE, OVER)), "native")
     for participant in shown["participants"]:
         assert set(participant) <= PARTICIPANT
         assert [name for name in ("calls", "chats", "emails", "messages") if participant[name]] == [place]
@@ -80,19 +80,19 @@ def test_a_participant_has_only_fields_that_genesys_has_and_one_medium_beside_th
 
 def test_a_conversation_that_is_over_says_so_in_each_shape():
     over = Conversation("c", "webchat", START, START + 60)
-    assert shapes.conversation(over, "media")["state"] == "ended"
-    assert shapes.conversation(over, "native")["endTime"] == "2023-11-14T22:14:20.000Z"
-    assert shapes.conversation(over, "native")["participants"][0]["chats"][0]["state"] == "disconnected"
+    assert responses.conversation(over, "media")["state"] == "ended"
+    assert responses.conversation(over, "native")["endTime"] == "2023-11-14T22:14:20.000Z"
+    assert responses.conversation(over, "native")["participants"][0]["chats"][0]["state"] == "disconnected"
 
 
 def test_the_shape_of_both_flows_has_all_the_fields_of_each():
-    both = set(shapes.conversation(CHAT, "both"))
-    assert both == set(shapes.conversation(CHAT, "media")) | set(shapes.conversation(CHAT, "native"))
+    both = set(responses.conversation(CHAT, "both"))
+    assert both == set(responses.conversation(CHAT, "media")) | set(responses.conversation(CHAT, "native"))
 
 
 @pytest.mark.parametrize(("channel", "kind"), [("voice", "Call"), ("message", "Message"), ("webchat", "Unknown")])
 def test_a_natively_started_session_has_the_fields_of_genesys(channel, kind):
-    shown = shapes.started_session(Session("s-1", "native", START, START + 600, conversation_id="c-1"), channel)
+    shown = responses.started_session(Session("s-1", "native", START, START + 600, conversation_id="c-1"), channel)
     assert set(shown) == {"id", "name", "joinCode", "websocketUrl", "dateOfferEnds", "communicationType", "selfUri"}
     assert shown["communicationType"] == kind
     assert shown["dateOfferEnds"] == "2023-11-14T22:23:20.000Z"
@@ -101,23 +101,23 @@ def test_a_natively_started_session_has_the_fields_of_genesys(channel, kind):
 
 
 def test_a_created_session_has_a_link_for_each_side():
-    shown = shapes.created_session(Session("s-1", "media", START, START + 600))
+    shown = responses.created_session(Session("s-1", "media", START, START + 600))
     assert shown["id"] == "s-1"
     assert shown["joinUrl"] != shown["viewerUrl"]
     assert shown["joinUrl"].startswith("https://")
 
 
 def test_a_communication_is_found_only_with_its_own_participant():
-    customer, agent = (shapes.derive_id("c-1", purpose) for purpose in ("customer", "agent"))
-    communication = shapes.communication_id(LIVE, "agent")
-    assert shapes.medium_of(CHAT.media, "c-1", agent, communication) is LIVE
-    assert shapes.medium_of(CHAT.media, "c-1", customer, communication) is None
-    assert shapes.medium_of(CHAT.media, "c-1", "stranger", communication) is None
+    customer, agent = (responses.derive_id("c-1", purpose) for purpose in ("customer", "agent"))
+    communication = responses.communication_id(LIVE, "agent")
+    assert responses.medium_of(CHAT.media, "c-1", agent, communication) is LIVE
+    assert responses.medium_of(CHAT.media, "c-1", customer, communication) is None
+    assert responses.medium_of(CHAT.media, "c-1", "stranger", communication) is None
 
 
 def test_a_page_of_webchats_counts_from_one():
     chats = [Conversation(f"c-{n}", "webchat", START) for n in range(5)]
-    page = shapes.webchat_page(chats, 2, 2, "media")
+    page = responses.webchat_page(chats, 2, 2, "media")
     assert [one["id"] for one in page["entities"]] == ["c-2", "c-3"]
     assert (page["total"], page["pageCount"], page["pageSize"], page["pageNumber"]) == (5, 3, 2, 2)
 

@@ -109,7 +109,7 @@ def test_the_live_conversation_has_a_cobrowse_that_nobody_was_invited_to_yet(sta
 
 
 def test_a_medium_lags_for_so_many_polls(state):
-    session = state.start(MESSAGE, lambda: Lag(looks=2))
+    session = state.start(MESSAGE, lambda: Lag(reads=2))
     assert [len(state.view(MESSAGE).media) for _ in range(4)] == [0, 0, 1, 1]
     assert state.view(MESSAGE).media[0].session_id == session.id
 
@@ -122,7 +122,7 @@ def test_a_medium_lags_for_so_many_seconds(state, clock):
 
 
 def test_a_lag_hides_only_the_new_medium(state):
-    state.start(LIVE, lambda: Lag(looks=1))
+    state.start(LIVE, lambda: Lag(reads=1))
     assert [one.session_id for one in state.view(LIVE).media] == [LIVE_SESSION]
     assert len(state.view(LIVE).media) == 2
 

@@ -7,7 +7,7 @@ import pytest
 
 from sandbox.errors import GenesysError, OAuthError
 from sandbox.options import SCOPES
-from sandbox.tokens import Tokens, require
+from sandbox.tokens import Tokens, require_scopes
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def test_a_client_logs_in_with_its_secret_in_the_form(tokens):
 
 def test_a_client_logs_in_with_its_secret_in_the_basic_header(tokens):
     answer = tokens.login(basic("sandbox", "sandbox-secret"), {"grant_type": "client_credentials"})
-    assert tokens.admit(bearer(answer)).scopes == set(SCOPES)
+    assert tokens.authenticate(bearer(answer)).scopes == set(SCOPES)
 
 
 @pytest.mark.parametrize(
@@ -61,83 +61,83 @@ def test_a_token_has_the_scopes_that_were_asked_for_as_far_as_the_client_has_the
     options.grants = ("cobrowse:initiate", "conversation:read")
     answer = tokens.login(None, FORM | {"scope": "conversation:read conversation:voice"})
     assert answer["scope"] == "conversation:read"
-    assert tokens.admit(bearer(answer)).scopes == {"conversation:read"}
+    assert tokens.authenticate(bearer(answer)).scopes == {"conversation:read"}
 
 
 def test_a_token_ends_after_its_life_and_not_before(tokens, options, clock):
     options.expires_in = 300
     header = bearer(tokens.login(None, FORM))
     clock.now += 299.9
-    tokens.admit(header)
+    tokens.authenticate(header)
     clock.now += 0.1
     with pytest.raises(GenesysError) as refused:
-        tokens.admit(header)
+        tokens.authenticate(header)
     assert refused.value.code == "bad.credentials"
 
 
 @pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer ", "Basic abc", "token-1"])
 def test_a_call_without_a_bearer_token_learns_that_it_needs_one(tokens, header):
     with pytest.raises(GenesysError) as refused:
-        tokens.admit(header)
+        tokens.authenticate(header)
     assert refused.value.code == "authentication.required"
 
 
 def test_the_scheme_of_a_token_may_be_written_in_any_case(tokens):
     answer = tokens.login(None, FORM)
-    assert tokens.admit(f"bearer {answer['access_token']}").value == answer["access_token"]
+    assert tokens.authenticate(f"bearer {answer['access_token']}").value == answer["access_token"]
 
 
 def test_the_call_after_the_limit_is_told_how_long_to_wait_until_the_minute_is_over(tokens, options, clock):
     options.rate_limit = 3
     header = bearer(tokens.login(None, FORM))
     for _ in range(3):
-        tokens.admit(header)
+        tokens.authenticate(header)
     clock.now += 18
     with pytest.raises(GenesysError) as refused:
-        tokens.admit(header)
+        tokens.authenticate(header)
     assert refused.value.headers == {"Retry-After": "42"}
     body = refused.value.answer("c").get_data()
     assert b"Rate limit exceeded the maximum. Retry the request in [42] seconds" in body
     clock.now += 42
-    tokens.admit(header)
+    tokens.authenticate(header)
 
 
 def test_each_token_has_a_limit_of_its_own(tokens, options):
     options.rate_limit = 1
     first, second = (bearer(tokens.login(None, FORM)) for _ in range(2))
-    tokens.admit(first)
-    tokens.admit(second)
+    tokens.authenticate(first)
+    tokens.authenticate(second)
     with pytest.raises(GenesysError):
-        tokens.admit(first)
+        tokens.authenticate(first)
 
 
 def test_without_a_limit_a_token_is_good_for_any_number_of_calls(tokens, options):
     options.rate_limit = None
     header = bearer(tokens.login(None, FORM))
-    (token,) = {tokens.admit(header).value for _ in range(1000)}
+    (token,) = {tokens.authenticate(header).value for _ in range(1000)}
     assert header == f"Bearer {token}"
 
 
 def test_any_user_token_is_good_until_it_is_revoked(tokens):
-    assert tokens.admit("Bearer user-token-anna").scopes == set(SCOPES)
+    assert tokens.authenticate("Bearer user-token-anna").scopes == set(SCOPES)
     tokens.revoke("user-token-anna")
     with pytest.raises(GenesysError):
-        tokens.admit("Bearer user-token-anna")
+        tokens.authenticate("Bearer user-token-anna")
 
 
 def test_a_registered_user_token_has_its_own_scopes_and_its_own_life(tokens, clock):
     tokens.add_user("annas", ["conversation:read"], 60)
-    assert tokens.admit("Bearer annas").scopes == {"conversation:read"}
+    assert tokens.authenticate("Bearer annas").scopes == {"conversation:read"}
     clock.now += 60
     with pytest.raises(GenesysError):
-        tokens.admit("Bearer annas")
+        tokens.authenticate("Bearer annas")
 
 
 def test_a_missing_scope_is_named(tokens):
     token = tokens.add_user("annas", ["conversation:read"])
-    require(token, "conversation:read")
+    require_scopes(token, "conversation:read")
     with pytest.raises(GenesysError) as refused:
-        require(token, "cobrowse:initiate", "conversation:voice")
+        require_scopes(token, "cobrowse:initiate", "conversation:voice")
     assert refused.value.code == "missing.permissions"
     assert refused.value.params == {"permissions": "cobrowse:initiate, conversation:voice"}
 
@@ -147,4 +147,4 @@ def test_after_clear_no_token_is_good(tokens):
     tokens.clear()
     assert tokens.issued == 0
     with pytest.raises(GenesysError):
-        tokens.admit(header)
+        tokens.authenticate(header)

@@ -23,8 +23,8 @@ def test_a_bare_scheme_asks_for_secrets_and_for_nothing_else():
 def test_a_bare_scheme_takes_a_row_as_it_is_and_a_secret_as_its_key():
     row = {"header": "X"}
     assert (BARE.errors(row, SenderContext({})), BARE.warnings(row)) == ([], [])
-    assert BARE.complete(row) is row
-    assert BARE.own(AuthConfig(secrets=(Secret("s"),)), row) is None
+    assert BARE.with_defaults(row) is row
+    assert BARE.prepare(AuthConfig(secrets=(Secret("s"),)), row) is None
     assert BARE.start(None) is None
     form = BARE.secret_form(row)
     assert (form.key_of("é\udcff"), form.name, form.sample("text"), form.prefix) == (

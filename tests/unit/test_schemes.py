@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from cobrowse.errors import SignatureInvalid
+from integrations.genesys.flows import FLOWS
 from integrations.senders.auth import checks
 from integrations.senders.auth.config import AuthParts, matching_secret
 from integrations.senders.auth.scheme import Scheme, SecretForm
@@ -198,7 +199,7 @@ def _verify_rot13(auth_config, incoming, _now):
     )
     if name is None:
         raise SignatureInvalid("the header X-Rot13 does not fit")
-    return f"{name} of ring {auth_config.own}"
+    return f"{name} of ring {auth_config.prepared}"
 
 
 ROT13 = Scheme(
@@ -216,11 +217,11 @@ ROT13 = Scheme(
     errors=lambda row, _context: ["ring: 7 is broken"] if row.get("ring") == 7 else [],
     warnings=lambda _row: ["signature: rot13 is no secret to anybody"],
     secret_form=lambda _row: SecretForm("small letters", lambda secret: secret.encode() if secret.islower() else None),
-    own=lambda _auth_config, row: row["ring"],
+    prepare=lambda _auth_config, row: row["ring"],
 )
 HANDED_IN = {**SCHEMES, "rot13": ROT13}
 # "basic" and "bearer" are words of HTTP too.
-NAMES = set(SCHEMES) - {"basic", "bearer"}
+NAMES = (set(SCHEMES) - {"basic", "bearer"}) | {row.name for row in FLOWS}
 
 
 def turned(more="ring = 3\n", secret="a-secret-of-letters", **settings):
@@ -259,7 +260,7 @@ def test_a_scheme_that_is_handed_in_has_its_ids_its_policy_its_warning_and_its_w
     sender = turned().get("one")
     body = b'{"conversationId": "2f7bf00a-6a1e-4d4c-9d1c-0f4b7a1d2e33"}'
     headers = {"content-type": "application/json", "x-turned": "t-1"}
-    (event,) = sender.read(UnverifiedRequest("POST", "/webhooks/one", "", headers, body))
+    (event,) = sender.parse_events(UnverifiedRequest("POST", "/webhooks/one", "", headers, body))
     assert (event.delivery_id, sender.response_policy.name) == ("t-1", "github")
     assert sender.warnings == ("signature: rot13 is no secret to anybody",)
     told = 'Senders whose row has `signature = "rot13"`. Turned by thirteen.'
@@ -301,7 +302,7 @@ PRODUCT = [
 
 
 @pytest.mark.parametrize("path", PRODUCT, ids=lambda path: str(path.relative_to(ROOT)))
-def test_no_file_beside_the_schemes_own_branches_on_the_name_of_one(path):
+def test_no_file_beside_the_schemes_own_branches_on_the_name_of_one_or_of_a_flow(path):
     found = [
         f"line {node.lineno}"
         for node in ast.walk(ast.parse(path.read_text()))

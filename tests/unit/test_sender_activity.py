@@ -30,7 +30,7 @@ class Notes:
     def __init__(self):
         self.kept, self.away = {}, False
 
-    def keep(self, sender, note):
+    def save(self, sender, note):
         self.kept[sender] = note
 
     def read(self, sender):

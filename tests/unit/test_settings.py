@@ -5,7 +5,7 @@ import pytest
 from console.sign_in import user_row
 from integrations.regions import REGIONS
 from integrations.senders.auth.standard_webhooks import SECRET_FORM
-from settings import SettingsError, load_settings
+from settings import SettingsError, explained_in, load_settings
 
 GOOD = {"GENESYS_CLIENT_ID": "id", "GENESYS_CLIENT_SECRET": "s3cr3t-value", "API_KEYS": "flow:0123456789abcdef"}
 
@@ -98,12 +98,14 @@ def test_a_password_is_set_once(tmp_path):
     (tmp_path / "password").write_text("a-password-of-all\n")
     file = {"CONSOLE_PASSWORD_FILE": str(tmp_path / "password")}
     assert load_settings(GOOD | file).console_password.reveal() == "a-password-of-all"
+    (tmp_path / "password").write_text("a-password-of-all\r\n", "utf-8-sig")  # as editors on Windows write it
+    assert load_settings(GOOD | file).console_password.reveal() == "a-password-of-all"
     assert faults(**GOOD, **file, CONSOLE_PASSWORD="another-password") == [
-        "CONSOLE_PASSWORD_FILE: set beside CONSOLE_PASSWORD; set one of the two"
+        "CONSOLE_PASSWORD_FILE: set together with CONSOLE_PASSWORD; set one of the two"
     ]
     entry = user_row("ann", "operator", "a-password-of-ann")
     (both,) = faults(**GOOD, CONSOLE_PASSWORD="a-password-of-all", CONSOLE_USERS=entry)
-    assert both.startswith("CONSOLE_USERS: set beside CONSOLE_PASSWORD, which would let anybody with it in")
+    assert both.startswith("CONSOLE_USERS: set together with CONSOLE_PASSWORD, which admits anyone who knows it")
     assert "a-password" not in both
 
 
@@ -296,3 +298,18 @@ def test_single_sign_on_is_over_https_with_a_secret_that_cant_be_guessed(name, v
 
 def test_a_secret_without_an_issuer_opens_no_console():
     assert not load_settings({**GOOD, "CONSOLE_OIDC_CLIENT_SECRET": "a-secret-of-the-console"}).has_console
+
+
+@pytest.mark.parametrize(
+    ("errors", "where"),
+    [
+        (["PORT: must be a number", "LEDGER_URL must be sqlite:///file"], ".env.example explains each variable"),
+        (["s.toml: [senders.a] secrets: $A is not set"], "senders.example.toml explains each key of the file"),
+        (
+            ["S.toml: is not TOML", "PORT: must be a number"],
+            ".env.example explains each variable; senders.example.toml explains each key of the file",
+        ),
+    ],
+)
+def test_what_is_wrong_is_explained_where_it_is_written(errors, where):
+    assert explained_in(errors) == where

@@ -5,7 +5,7 @@ import base64
 import pytest
 
 from cobrowse.errors import SignatureInvalid, SignatureMissing, StaleTimestamp
-from integrations.senders.auth.public_keys import read_ed25519
+from integrations.senders.auth.public_keys import parse_ed25519
 from integrations.senders.auth.scheme import CanNotSignError
 from integrations.senders.auth.schemes import SCHEMES
 from integrations.senders.auth.signature_templates import SignatureFormat
@@ -189,7 +189,7 @@ def test_both_namings_of_standard_webhooks_are_taken_with_their_id(naming):
     sender = row("standard-webhooks", secret=STANDARD)
     request = incoming({**signed_by(naming), "Content-Type": "application/json"})
     assert sender.authenticate(request, NOW) == "S"
-    assert sender.read(request)[0].delivery_id == "msg_1"
+    assert sender.parse_events(request)[0].delivery_id == "msg_1"
 
 
 def test_the_id_is_never_taken_from_beside_the_signature():
@@ -197,7 +197,7 @@ def test_the_id_is_never_taken_from_beside_the_signature():
     sender = row("standard-webhooks", secret=STANDARD)
     both = {**signed_by("webhook"), "svix-id": "msg_2", "Content-Type": "application/json"}
     assert sender.authenticate(incoming(both), NOW) == "S"
-    assert sender.read(incoming(both))[0].delivery_id == "msg_1"
+    assert sender.parse_events(incoming(both))[0].delivery_id == "msg_1"
     for forged in ({**signed_by("svix"), "webhook-id": "msg_2"}, {**signed_by("svix"), "svix-id": "msg_2"}):
         with pytest.raises((SignatureInvalid, SignatureMissing)):
             sender.authenticate(incoming(forged), NOW)
@@ -217,7 +217,7 @@ def test_ed25519_takes_any_good_signature_of_a_list_and_only_version_1a():
 
 def test_with_the_public_key_alone_it_is_verified_and_can_not_be_signed():
     private = SCHEMES["standard-webhooks-v1a"].secret_form({}).sample("one")
-    raw = read_ed25519(private).public.public_bytes_raw()
+    raw = parse_ed25519(private).public.public_bytes_raw()
     sender = row("standard-webhooks-v1a", secret="whpk_" + b64(raw))
     headers = row("standard-webhooks-v1a", secret=private).sign("POST", "/webhooks/one", BODY, NOW).headers
     assert sender.authenticate(incoming(headers), NOW) == "S"

@@ -47,6 +47,7 @@ def draft(body=BODY):
         ("whsec_QUI", b"AB"),
         ("whsec_QQ==", b"A"),
         ("whsec_QQ", b"A"),
+        ("whsec_-_-_", b"\xfb\xff\xbf"),
         ("whsec_QUJDX", None),
         ("whsec_*", None),
         ("whsec_QU JD", None),
@@ -54,6 +55,13 @@ def draft(body=BODY):
 )
 def test_a_secret_is_base64_with_or_without_its_prefix_and_its_padding(secret, key):
     assert key_bytes(secret) == key
+
+
+def test_a_secret_in_the_alphabet_for_urls_signs_as_the_usual_one():
+    usual, message = "whsec_" + "+/" * 16, draft_message(draft(), NOW)
+    assert sign_message([Secret(usual.translate(str.maketrans("+/", "-_")))], message) == sign_message(
+        [Secret(usual)], message
+    )
 
 
 def test_a_sample_secret_has_the_prefix_and_its_text_as_the_key():

@@ -78,9 +78,16 @@ def test_zendesk_with_its_own_timestamp_by_an_hmac_written_out_by_hand():
     assert row("zendesk").authenticate(incoming(headers, body), NOW) == "S"
 
 
-@pytest.mark.parametrize(("name", "hashed", "block"), [("sha256", hashlib.sha256, 64), ("sha512", hashlib.sha512, 128)])
 @pytest.mark.parametrize(
-    ("encoding", "encode"), [("hex", bytes.hex), ("base64", lambda raw: base64.b64encode(raw).decode())]
+    ("name", "hashed", "block"),
+    [("sha256", hashlib.sha256, 64), ("sha384", hashlib.sha384, 128), ("sha512", hashlib.sha512, 128)],
+)
+@pytest.mark.parametrize(
+    ("encoding", "encode"),
+    [
+        ("hex", bytes.hex),
+        ("base64", lambda raw: base64.b64encode(raw).decode()),
+    ],
 )
 def test_a_generic_hmac_by_one_written_out_by_hand(name, hashed, block, encoding, encode):
     more = f'''header = "X-Sig"

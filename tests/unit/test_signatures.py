@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import re
 from datetime import timedelta
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from cobrowse.errors import NotAuthenticated, SignatureInvalid, SignatureMissing, StaleTimestamp
 from integrations.senders.auth.config import AuthConfig, AuthParts
 from integrations.senders.auth.schemes import SCHEMES
-from integrations.senders.auth.timestamps import seconds_in, written
+from integrations.senders.auth.timestamps import format_timestamp, parse_timestamp
 from integrations.senders.registry import SendersFileError, load_senders
 from integrations.senders.requests import UnverifiedRequest
 from tests.payloads import NOW
@@ -132,6 +133,10 @@ def test_the_tolerance_is_the_rows(off, side):
         sender.authenticate(sent(off), NOW)
     assert refused.value.message == (f"the signature's timestamp is 11 s {side} this service's clock; 10 s are allowed")
     assert sender.authenticate(sent(off * 10 / 11), NOW) == "S"
+    signed = sent(0)
+    with pytest.raises(StaleTimestamp, match="is 11 s behind this service's clock; 10 s are allowed"):
+        sender.authenticate(signed, NOW + timedelta(seconds=10.01))
+    assert sender.authenticate(signed, NOW + timedelta(seconds=10)) == "S"
 
 
 @pytest.mark.parametrize("unit", ["s", "ms", "iso"])
@@ -142,7 +147,8 @@ def test_a_rows_timestamp_may_be_in_each_unit_and_one_in_another_form_is_refused
     signature = hmac_by_hand(SECRET.encode(), b"yesterday.").hex()
     with pytest.raises(SignatureInvalid) as refused:
         sender.authenticate(incoming({"X-Sig": signature, "X-Sent": "yesterday"}), NOW)
-    assert refused.value.message == "the signature's timestamp is not one"
+    assert refused.value.message.startswith("the signature fits, but its timestamp 'yesterday' is not ")
+    assert "timestamp_unit" in refused.value.hint
 
 
 @pytest.mark.parametrize(
@@ -152,10 +158,14 @@ def test_a_rows_timestamp_may_be_in_each_unit_and_one_in_another_form_is_refused
         ("1763974845013", "ms", 1763974845.013),
         ("2021-03-25T05:09:27Z", "iso", 1616648967),
         ("2021-03-25T06:09:27.5+01:00", "iso", 1616648967.5),
+        ("2021-03-25T06:09:27+0100", "iso", 1616648967),
+        # As .NET and Java write it.
+        ("2021-03-25T05:09:27.5000000Z", "iso", 1616648967.5),
+        ("2021-03-25T05:09:27.500000000Z", "iso", 1616648967.5),
     ],
 )
 def test_timestamps_are_read_as_the_scheme_writes_them(text, unit, seconds):
-    assert seconds_in(text, unit) == seconds
+    assert parse_timestamp(text, unit) == seconds
 
 
 @pytest.mark.parametrize(
@@ -163,16 +173,19 @@ def test_timestamps_are_read_as_the_scheme_writes_them(text, unit, seconds):
     [
         *(("2021-03-25", "iso"), ("2021-03-25T05:09:27", "iso"), ("2021-13-25T05:09:27Z", "iso")),
         *(("1763974845", "iso"), ("1763974845.5", "s"), ("+1763974845", "s"), ("\u0661\u0667\u0666", "s"), ("", "s")),
+        ("2021-03-25T05:09:27Z", "ms"),
+        ("\u0662021-03-25T05:09:27Z", "iso"),
     ],
 )
 def test_a_timestamp_of_another_form_is_refused(text, unit):
-    with pytest.raises(SignatureInvalid, match="the signature's timestamp is not one"):
-        seconds_in(text, unit)
+    kind = {"iso": "a time in ISO 8601", "s": "in seconds since 1970", "ms": "in milliseconds since 1970"}[unit]
+    with pytest.raises(SignatureInvalid, match=f"its timestamp {re.escape(repr(text))} is not {kind}"):
+        parse_timestamp(text, unit)
 
 
 @pytest.mark.parametrize("unit", ["s", "ms", "iso"])
 def test_a_written_timestamp_reads_back_as_the_same_second(unit):
-    assert seconds_in(written(NOW, unit), unit) == NOW.timestamp()
+    assert parse_timestamp(format_timestamp(NOW, unit), unit) == NOW.timestamp()
 
 
 def test_what_goes_into_the_query_is_put_there():

@@ -12,7 +12,7 @@ from integrations.senders.response_policies import teams
 from tests.robustness.callers import Reply, Request
 from tests.robustness.reconciliation import PAGE, History, audit, rows_of
 from tests.scripted import command, ended, entry
-from web.responses import in_words
+from web.responses import chat_message
 
 NOW = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 ROW = replace(ended("i-1", of=command(sender="crm", conversation_id="c-1", key="k")), created=NOW, updated=NOW)
@@ -25,7 +25,7 @@ def reply(status=200, *, replayed=False, at=NOW, **fields):
 
 
 def chat(outcome):
-    return Reply(200, json.dumps(teams(in_words(outcome))).encode(), at=NOW)
+    return Reply(200, json.dumps(teams(chat_message(outcome))).encode(), at=NOW)
 
 
 def failed(message):

@@ -220,7 +220,8 @@ def test_a_conflict_with_nothing_to_see_has_invited_nobody(mode, path):
     org.answers[path] = refused(409, "conflict")
     flows, clock = connected(org, mode)
     work = initiation(flows, clock=clock)
-    assert work(Command("architect", "corr", 10.0, conversation_id=C)).failure.code == "genesys_unavailable"
+    failure = work(Command("architect", "corr", 10.0, conversation_id=C)).failure
+    assert (failure.code, "may have an offer" in failure.hint) == ("genesys_unavailable", True)
     ((*_, checkpoint, _),) = work.ledger.settled
     assert (checkpoint.pending_step, checkpoint.may_have_notified) == ("", False)
 

@@ -1,11 +1,14 @@
 """Ids, channels, labels and placeholders as they are written in the wild, and the JSON around them.
 
 Reported were a macro around a placeholder, an id in quotes or blanks, and channels in capitals. Tried beside them:
-the placeholders of Velocity, Liquid, Salesforce and EventBridge, in the midst of a text and cut off; ids in
+the placeholders of Velocity, Liquid, Salesforce and EventBridge, in the midst of a text and cut off, and the words
+that an unset variable is written as; ids in
 typographic quotes, braces, brackets, lists and URNs, without and with other hyphens; channels in the plural,
 hyphenated and with blanks; labels that are numbers, objects and lists; a byte order mark, halves of an emoji and
 other character sets.
 """
+
+import gzip
 
 import orjson
 import pytest
@@ -15,7 +18,7 @@ from schemas.json_text import charset_of, parse_body
 from schemas.texts import (
     LABEL_LENGTH,
     conversation_id_in,
-    input_named_by,
+    input_name,
     label_in,
     medium_in,
     placeholder_in,
@@ -24,7 +27,7 @@ from schemas.texts import (
 C = "2f7bf00a-6a1e-4d4c-9d1c-0f4b7a1d2e33"
 
 # Left in place by: Velocity as a reference (loud, quiet, of another name, in the midst of a text, cut off), as a macro,
-# without braces; Liquid; Salesforce; EventBridge's input transformer.
+# without braces; Liquid; Salesforce; EventBridge's input transformer; a variable without a value, in words.
 PLACEHOLDERS = [
     "${input.requestedBy}",
     "$!{input.requestedBy}",
@@ -45,6 +48,10 @@ PLACEHOLDERS = [
     "{!Case.Conversation__c}",
     "<conversationId>",
     "<$.detail.id>",
+    "NOT_SET",
+    " null ",
+    "undefined",
+    "None",
 ]
 
 
@@ -55,7 +62,11 @@ def test_a_placeholder_is_found_wherever_it_stands(text):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "Ada", "Ada <ada@example.com>", "US$ 5", "{C}", f"{{{C}}}", "a $ b { c }", "100 %", None, 7, ["${x}"]]
+    "text",
+    [
+        *("", "Ada", "Ada <ada@example.com>", "Christopher Null", "NULL", "not_set", "US$ 5", "{C}", f"{{{C}}}"),
+        *("a $ b { c }", "100 %", None, 7, ["${x}"]),
+    ],
 )
 def test_what_is_none_is_not_taken_for_one(text):
     assert placeholder_in(text) == ""
@@ -71,10 +82,12 @@ def test_what_is_none_is_not_taken_for_one(text):
         ('$esc.jsonEncode("${input.conversationId}")', "conversationId"),
         ("$input.conversationId", "conversationId"),
         ("${input.agent.name}", "agent.name"),
+        ("{{ticket.id}}", "{{ticket.id}}"),
+        ("NOT_SET", "the field"),
     ],
 )
 def test_the_input_that_was_not_set_is_named(placeholder, name):
-    assert input_named_by(placeholder) == name
+    assert input_name(placeholder, "the field") == name
 
 
 @pytest.mark.parametrize(
@@ -181,6 +194,11 @@ def test_a_label_is_cut_or_left_out_and_never_refused(value, label):
         (rb'{"a": "\\ud83d \ud83d"}', {"a": "\\ud83d \ufffd"}),
         (rb'{"a": "\\\ud83d"}', {"a": "\\\ufffd"}),
         (rb'{"a": "\ud83d\ude00"}', {"a": "\U0001f600"}),
+        # Cut by bytes; Java's halves of a pair as bytes; Latin-1 that does not say so.
+        (b'{"a": "x \xf0\x9f\x98", "b": "y"}', {"a": "x \ufffd", "b": "y"}),
+        (b'{"a": "\xed\xa0\xbd"}', {"a": "\ufffd\ufffd\ufffd"}),
+        (b'\xef\xbb\xbf{"a": "J\xfcrgen \\ud83d"}', {"a": "J\ufffdrgen \ufffd"}),
+        (b'{"a\xff": 1, "a": 2}', {"a\ufffd": 1, "a": 2}),
     ],
 )
 def test_what_is_json_but_for_a_mark_or_half_a_character_is_read(body, value):
@@ -206,6 +224,17 @@ def test_what_is_none_stays_malformed(body):
         parse_body(body)
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_another_encoding_of_unicode_is_named(encoding):
+    with pytest.raises(MalformedRequest, match="the body is in UTF-16 or UTF-32; JSON is UTF-8"):
+        parse_body('{"a": 1}'.encode(encoding))
+
+
+def test_what_is_compressed_is_not_taken_for_it():
+    with pytest.raises(MalformedRequest, match="the body is not JSON: "):
+        parse_body(gzip.compress(b"{}"))
+
+
 @pytest.mark.parametrize(
     ("kind", "body", "name"),
     [
@@ -215,6 +244,8 @@ def test_what_is_none_stays_malformed(body):
         ("application/json; charset=ISO-8859-1", "é".encode("latin-1"), "é"),
         ("application/json; charset=latin1", "é".encode(), "é"),
         ('application/json;charset="windows-1252"', "€".encode("cp1252"), "€"),
+        ("application/json; charset=", "é".encode(), "é"),
+        ('application/json; charset=""; charset=latin1', "é".encode("latin-1"), "é"),
     ],
 )
 def test_a_charset_that_json_does_not_need_loses_nothing(kind, body, name):

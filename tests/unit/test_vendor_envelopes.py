@@ -109,6 +109,11 @@ def test_a_conversation_starts_a_session_only_once_an_agent_is_connected():
         "v2.users.x.conversations.emails",
         "v2.users.x.conversations.callbacks",
         "v2.users.x.conversations.videos",
+        "v2.users.x.conversations.internalmessages",
+        "v2.users.x.conversations.screenmonitorings",
+        "v2.routing.queues.x.conversations.social",
+        f"v2.conversations.cobrowsesessions.{C}",
+        f"v2.conversations.emails.{C}.messages",
         "v2.users.x.presence",
         "channel.metadata",
         "",
@@ -120,9 +125,35 @@ def test_a_topic_that_is_not_a_conversations_or_cannot_carry_cobrowse_starts_not
     assert isinstance(read(body, "genesys-notification"), Ignored)
 
 
-def test_each_state_of_a_conversation_is_checked_though_their_correlation_id_is_one():
-    body = example("notifications")
-    assert read(body, "genesys-notification").delivery_id == ""
+@pytest.mark.parametrize(
+    ("topic", "channel"), [(f"v2.conversations.{C}", None), (f"v2.conversations.messages.{C}", "message")]
+)
+def test_a_topic_of_one_conversation_is_one_of_its_medium(topic, channel):
+    body = {"topicName": topic, "eventBody": {"id": C, "participants": [{"purpose": "agent", "state": "connected"}]}}
+    assert read(body, "genesys-notification").channel == channel
+
+
+def state_of(*agents):
+    participants = [{"id": one, "purpose": "agent", "state": state} for one, state in agents]
+    return {"topicName": "v2.users.u.conversations", "eventBody": {"id": C, "participants": participants}}
+
+
+@pytest.mark.parametrize(
+    ("agents", "delivery_id"),
+    [
+        ([("a", "connected")], f"{C}:a"),
+        ([("a", "connected"), ("b", "alerting")], f"{C}:a"),
+        ([("a", "disconnected"), ("b", "connected")], f"{C}:b"),
+        ([("", "connected")], ""),
+    ],
+)
+def test_a_conversations_states_have_one_id_for_each_agent_who_answers(agents, delivery_id):
+    assert read(state_of(*agents), "genesys-notification").delivery_id == delivery_id
+
+
+def test_a_detail_event_has_no_id_here():
+    detail = example("eventbridge")["detail"]
+    assert read(detail, "genesys-notification", "topics = ['user.start']").delivery_id == ""
 
 
 def test_an_open_message_starts_a_session_where_the_row_has_a_path():
@@ -145,19 +176,21 @@ def hubspot(**changes):
 
 def test_a_resent_hubspot_event_is_the_same_event():
     """attemptNumber counts up; a fingerprint over it would take a repeat for another request."""
-    first, again = (row("hubspot", HUBSPOT).read(came([hubspot(attemptNumber=number)])) for number in (0, 3))
+    first, again = (row("hubspot", HUBSPOT).parse_events(came([hubspot(attemptNumber=number)])) for number in (0, 3))
     assert first == again
 
 
 def test_hubspots_batches_end_at_100_events():
-    events = row("hubspot", HUBSPOT).read(came([hubspot(objectId=number) for number in range(100)]))
+    events = row("hubspot", HUBSPOT).parse_events(came([hubspot(objectId=number) for number in range(100)]))
     assert len({event.delivery_id for event in events}) == 100
     with pytest.raises(InvalidRequest, match="101 events at once"):
-        row("hubspot", HUBSPOT).read(came([hubspot(objectId=number) for number in range(101)]))
+        row("hubspot", HUBSPOT).parse_events(came([hubspot(objectId=number) for number in range(101)]))
 
 
 def test_a_bad_event_of_a_batch_leaves_the_others_alone():
-    events = row("hubspot", HUBSPOT).read(came([hubspot(), "junk", hubspot(propertyValue=None), hubspot(objectId=9)]))
+    events = row("hubspot", HUBSPOT).parse_events(
+        came([hubspot(), "junk", hubspot(propertyValue=None), hubspot(objectId=9)])
+    )
     assert [type(event) for event in events] == [SessionRequested, InvalidEvent, InvalidEvent, SessionRequested]
     assert isinstance(events[1].error, InvalidRequest)
     assert events[1].error.message == "the event: must be a JSON object"
@@ -165,20 +198,20 @@ def test_a_bad_event_of_a_batch_leaves_the_others_alone():
 
 def test_a_bad_event_alone_is_the_deliverys_own_error():
     with pytest.raises(InvalidRequest, match="propertyValue"):
-        row("hubspot", HUBSPOT).read(came([hubspot(propertyValue="x")]))
+        row("hubspot", HUBSPOT).parse_events(came([hubspot(propertyValue="x")]))
 
 
 @pytest.mark.parametrize("body", [{}, "x", None, {"events": []}])
 def test_hubspot_sends_arrays(body):
     with pytest.raises(InvalidRequest, match="must be a JSON array"):
-        row("hubspot", HUBSPOT).read(came(body))
+        row("hubspot", HUBSPOT).parse_events(came(body))
 
 
 @pytest.mark.parametrize("missing", ["subscriptionId", "objectId", "occurredAt"])
 def test_hubspots_event_id_is_never_taken_for_a_key(missing):
     body = hubspot()
     del body[missing]
-    (event,) = row("hubspot", HUBSPOT).read(came([body]))
+    (event,) = row("hubspot", HUBSPOT).parse_events(came([body]))
     assert event.delivery_id == ""
 
 
@@ -221,7 +254,7 @@ def test_dataverse_lists_of_any_other_shape_have_no_attributes(parameters):
 
 
 def read_soap(body, more=SOAP):
-    return row("salesforce-outbound-message", more).read(came(body, kind="text/xml; charset=UTF-8"))
+    return row("salesforce-outbound-message", more).parse_events(came(body, kind="text/xml; charset=UTF-8"))
 
 
 def test_a_message_of_100_notifications_is_taken_and_no_more():

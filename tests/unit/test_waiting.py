@@ -10,9 +10,9 @@ from cobrowse.ledger import Acquired, State
 from cobrowse.model import Failure, Outcome, Status
 from cobrowse.waiting import (
     applies_to_all_waiters,
+    exclude_ended,
+    refresh_if_completed,
     wait_for_owner,
-    with_late_answers,
-    without_ended,
 )
 from tests.clocks import ManualClock
 from tests.scripted import ScriptedLedger, command, ended, entry
@@ -62,24 +62,24 @@ def test_what_an_end_has_ended_meanwhile_is_no_longer_in_the_history():
     standing = ended("standing")
     ledger, attempt = waiting(ended("over", ended=NOW), standing, None)
     acquired = Acquired(entry("mine"), history=(ended("over"), ended("standing"), ended("gone")))
-    assert without_ended(ledger, attempt, acquired) == Acquired(entry("mine"), history=(standing,))
+    assert exclude_ended(ledger, attempt, acquired) == Acquired(entry("mine"), history=(standing,))
     assert ledger.told == [("read", "over"), ("read", "standing"), ("read", "gone")]
     assert ledger.waits == [("read", 10.0)] * 3
 
 
 def test_an_answer_is_late_if_one_that_ran_has_ended_since():
     ledger, attempt = waiting()
-    assert with_late_answers(ledger, attempt, (ended("one"), ended("two"))) is None
+    assert refresh_if_completed(ledger, attempt, (ended("one"), ended("two"))) is None
     assert ledger.told == []
 
     ledger, attempt = waiting(running("one"), ended("two"), None)
-    assert with_late_answers(ledger, attempt, (running("one"), ended("two"), running("three"))) is None
+    assert refresh_if_completed(ledger, attempt, (running("one"), ended("two"), running("three"))) is None
     assert ledger.waits == [("read", 10.0)] * 3
 
     late, done = ended("one"), ended("two")
     ledger, attempt = waiting(late, done, ended("three", ended=NOW), None)
     known = (running("one"), ended("two"), ended("three"), running("four"))
-    assert with_late_answers(ledger, attempt, known) == (late, done)
+    assert refresh_if_completed(ledger, attempt, known) == (late, done)
     assert ledger.told == [("read", each) for each in ("one", "two", "three", "four")]
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from integrations.genesys.waits import BudgetHeaders, budget_of, retry_after, wait_of
+from integrations.genesys.waits import BudgetHeaders, parse_budget, parse_wait, retry_after
 from tests.clocks import ManualClock
 
 DAY = 86_400.0
@@ -59,7 +59,7 @@ def test_retry_after_is_a_number_or_a_date_and_a_day_at_most(header, seconds):
     ],
 )
 def test_the_wait_in_a_message_is_read_with_its_unit(message, seconds):
-    assert wait_of(429, {}, message, ManualClock()) == seconds
+    assert parse_wait(429, {}, message, ManualClock()) == seconds
 
 
 @pytest.mark.parametrize(
@@ -68,11 +68,17 @@ def test_the_wait_in_a_message_is_read_with_its_unit(message, seconds):
         (503, {"retry-after": "7"}, 7.0),
         (503, {"retry-after": "Wed, 25 Nov 2026 09:00:30 GMT"}, 30.0),
         (429, {"retry-after": "7", "inin-ratelimit-reset": "42"}, 7.0),
-        (429, {"retry-after": "0"}, 0.0),
+        # Whole seconds: what is 0 is nearly one, perhaps.
+        (429, {"retry-after": "0"}, 1.0),
+        (503, {"retry-after": "0"}, 0.0),
+        (429, {"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, 1.0),
         (429, {"inin-ratelimit-reset": "42"}, 42.0),
-        (429, {"inin-ratelimit-reset": "0"}, 0.0),
+        (429, {"inin-ratelimit-reset": "0"}, 1.0),
         (429, {"inin-ratelimit-reset": "86401"}, DAY),
         (429, {"inin-ratelimit-reset": "inf"}, 9.0),
+        # Of Genesys and of a proxy, in one line.
+        (503, {"retry-after": "2, 42"}, 42.0),
+        (503, {"retry-after": "2,soon"}, None),
         (429, {}, 9.0),
         # A window's reset and a message say what a 429 means, and nothing of other statuses.
         (503, {"inin-ratelimit-reset": "42"}, None),
@@ -81,20 +87,20 @@ def test_the_wait_in_a_message_is_read_with_its_unit(message, seconds):
     ],
 )
 def test_retry_after_counts_first_then_a_429s_window_then_its_message(status, headers, seconds):
-    assert wait_of(status, headers, "Retry in 9 seconds", ManualClock()) == seconds
+    assert parse_wait(status, headers, "Retry in 9 seconds", ManualClock()) == seconds
 
 
 def test_a_budget_is_read_from_three_headers_and_its_reset_is_a_day_at_most():
-    assert budget_of(LIMITS) == BudgetHeaders(1.0, 300.0, 42.0)
-    assert budget_of({**LIMITS, "inin-ratelimit-reset": "86401"}) == BudgetHeaders(1.0, 300.0, DAY)
-    assert budget_of(dict.fromkeys(LIMITS, "0")) == BudgetHeaders(0.0, 0.0, 0.0)
+    assert parse_budget(LIMITS) == BudgetHeaders(1.0, 300.0, 42.0)
+    assert parse_budget({**LIMITS, "inin-ratelimit-reset": "86401"}) == BudgetHeaders(1.0, 300.0, DAY)
+    assert parse_budget(dict.fromkeys(LIMITS, "0")) == BudgetHeaders(0.0, 0.0, 0.0)
 
 
 @pytest.mark.parametrize("name", LIMITS)
 @pytest.mark.parametrize("value", [None, "", "many", "-1", "inf", "nan"])
 def test_a_budget_that_is_not_in_three_numbers_is_none(name, value):
     given = {key: text for key, text in {**LIMITS, name: value}.items() if text is not None}
-    assert budget_of(given) is None
+    assert parse_budget(given) is None
 
 
 @pytest.mark.parametrize(

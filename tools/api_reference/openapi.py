@@ -99,7 +99,7 @@ def _envelopes(plugin: Plugin) -> list[Json]:
             shapes.setdefault((envelope.schema, envelope.batch), []).append(envelope.name)
     return [
         ({"type": "array", "items": shape, "minItems": 1, "maxItems": BATCH} if is_batch else shape)
-        | {"description": f"Envelope: {', '.join(names)}."}
+        | {"description": f"Sent by a sender whose row has the envelope {', '.join(names)}."}
         for (schema, is_batch), names in shapes.items()
         for shape in [plugin.reference(schema)]
     ]

@@ -138,7 +138,7 @@ def _deliveries(sender: Sender) -> Iterator[Json]:
         return
     conversation = "{{conversationId}}" if sample.channel == "webchat" else f"{{{{{sample.channel}ConversationId}}}}"
     times = ("{{deliveryNumber}}", "{{deliverySeconds}}", "{{deliveryTime}}")
-    headers, body = sample.make_another(Replacements(conversation, "{{deliveryId}}", *times))
+    headers, body = sample.render(Replacements(conversation, "{{deliveryId}}", *times))
     headers = {name: text for name, text in headers.items() if name.lower().startswith(("content-type", "x-"))}
     more = {**proof, "headers": headers | proof["headers"], "body": body}
     target = f"POST /webhooks/{sender.name}{proof['query']}"
@@ -147,7 +147,7 @@ def _deliveries(sender: Sender) -> Iterator[Json]:
     expected: Json = {"answer": {"success": True} if wanted else {"status": "ignored"}}
     if sender.response_policy.expects_soap_ack:
         expected = {"type": "text/xml", "text": "<Ack>true</Ack>"}
-    if sender.response_policy.says is not None:
+    if sender.response_policy.format_message is not None:
         expected = {"text": "Cobrowse is"}
     first = {**more, "before": [*_NEW_DELIVERY, *proof["before"]]}
     yield _item(f"{sender.name}: {sample.what}", target, 200, expected | {"replayed": False}, first)

@@ -7,6 +7,8 @@ from difflib import get_close_matches
 Check = Callable[[object], str]
 """What is wrong with a value, "" if nothing is."""
 
+# Choices of which all are named beside the likely one.
+_FEW = 10
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 
 
@@ -21,8 +23,8 @@ def texts(value: object) -> str:
     return "" if good else "must be a list of texts with at least one"
 
 
-def came(value: object) -> str:
-    """The end of a fault: what a key was given, cut."""
+def received(value: object) -> str:
+    """The end of an error: the value that was received, cut."""
     return f"; {str(value).lower() if isinstance(value, bool) else repr(value)[:60]} came"
 
 
@@ -36,7 +38,7 @@ def choice(choices: Sequence[str], noun: str = "") -> Check:
     """One of these."""
 
     def check(value: object) -> str:
-        return "" if value in choices else f"unknown {noun + ' ' if noun else ''}{chosen(value, choices)}"
+        return "" if value in choices else f"unknown {noun + ' ' if noun else ''}{unknown_choice(value, choices)}"
 
     return check
 
@@ -51,7 +53,7 @@ def number(lowest: float, highest: float) -> Check:
     return check
 
 
-def whole(lowest: int, highest: int, unit: str) -> Check:
+def integer(lowest: int, highest: int, unit: str) -> Check:
     """A whole number of these within these."""
 
     def check(value: object) -> str:
@@ -91,9 +93,12 @@ def variable(value: object) -> str:
     return 'a secret does not belong in this file; put it into the environment and name it, as "$NAME"'
 
 
-def chosen(value: object, choices: Sequence[str]) -> str:
-    """A value that isn't among the choices, with the likely one and all of them."""
-    quoted = repr(value)[:60]
-    close = get_close_matches(str(value), choices, 1)
-    guess = f"did you mean {close[0]!r}? " if close else ""
-    return f"{quoted}; {guess}choose one of {', '.join(choices)}"
+def unknown_choice(value: object, choices: Sequence[str]) -> str:
+    """A value that isn't among the choices: the likely one, and all of them unless they are many."""
+    said = [f"{value!r}"[:60] + ";"]
+    close = get_close_matches(str(value).lower(), choices, 1)
+    if close:
+        said.append(f"did you mean {close[0]!r}?")
+    if not close or len(choices) <= _FEW:
+        said.append(f"choose one of {', '.join(choices)}")
+    return " ".join(said)

@@ -13,6 +13,8 @@ from cobrowse.model import Secret
 
 # Seconds that a signature's timestamp may lie off our clock, either way: what Standard Webhooks and HubSpot allow.
 TOLERANCE = 300.0
+# Base64's alphabet for URLs as the usual one (RFC 4648, 5).
+_ALPHABETS = bytes.maketrans(b"-_", b"+/")
 SecretEncoding = Literal["text", "hex", "base64"]
 
 
@@ -21,7 +23,7 @@ class AuthConfig:
     """A row's secrets and its scheme's parameters. `names`: the variables the secrets came from, in their order.
 
     `construction`: an HMAC, or a plain hash over secret and message. `signature_format`: how a header that holds more
-    than the signature is written. `own`: what a scheme has made for itself of the row.
+    than the signature is written. `prepared`: what the scheme has made of the row in advance, such as parsed keys.
     """
 
     secrets: tuple[Secret, ...] = ()
@@ -31,7 +33,7 @@ class AuthConfig:
     username: str = ""
     subjects: Sequence[str] = ()
     subject_header: str = ""
-    algorithm: Literal["sha256", "sha512", "sha1"] = "sha256"
+    algorithm: Literal["sha256", "sha384", "sha512", "sha1"] = "sha256"
     construction: Literal["hmac", "hash"] = "hmac"
     encoding: Literal["hex", "base64"] = "hex"
     prefix: str = ""
@@ -43,7 +45,7 @@ class AuthConfig:
     tolerance_seconds: float = TOLERANCE
     public_base_url: str = ""
     trusted_proxies: tuple[str, ...] = ()
-    own: Any = None
+    prepared: Any = None
 
     def first_match(self, matches: Iterable[bool]) -> str | None:
         """The name of the secret that matched, None if none did. Every comparison has been made by then."""
@@ -52,7 +54,7 @@ class AuthConfig:
 
     def key(self, secret: Secret) -> bytes:
         """The key that this secret holds."""
-        return decode(secret_bytes(secret.reveal()), self.secret_encoding) or b""
+        return decode_key(secret.reveal(), self.secret_encoding) or b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,14 @@ def decode(encoded: bytes, encoding: SecretEncoding) -> bytes | None:
         return base64.b64decode(encoded, validate=True) if encoding == "base64" else encoded
     except (binascii.Error, ValueError):
         return None
+
+
+def decode_key(secret: str, encoding: SecretEncoding) -> bytes | None:
+    """The key that a secret is written as, in base64 also without padding and in the alphabet for URLs; None if not."""
+    encoded = secret_bytes(secret)
+    if encoding == "base64":
+        encoded = encoded.translate(_ALPHABETS) + b"=" * (-len(encoded) % 4)
+    return decode(encoded, encoding)
 
 
 def constant_time_equals(presented: bytes, secret: bytes) -> bool:

@@ -20,6 +20,7 @@ from integrations.senders.auth.config import (
 )
 from integrations.senders.auth.scheme import Row, Scheme, SenderContext, header_key
 from integrations.senders.requests import UnverifiedRequest, header_bytes
+from schemas.texts import SHOWN_LENGTH, placeholder_in
 
 # Bytes of a key or secret below which it can be guessed.
 MIN_SECRET_BYTES = 16
@@ -42,7 +43,7 @@ class ApiKeys:
 
     @classmethod
     def parse(cls, text: str) -> "ApiKeys":
-        """The keys in `name:key` pairs, separated by commas or spaces. ValueError has a line for each fault."""
+        """The keys in `name:key` pairs, separated by commas or spaces. ValueError has a line for each error."""
         pairs: list[tuple[str, Secret]] = []
         errors: list[str] = []
         for number, pair in enumerate(text.replace(",", " ").split(), 1):
@@ -73,6 +74,11 @@ class ApiKeys:
             raise NotAuthenticated("no API key came with the request")
         matches = [(name, constant_time_equals(presented, secret_bytes(key.reveal()))) for name, key in self.pairs]
         found = [name for name, matched in matches if matched]
+        if not found and (placeholder := placeholder_in(headers.get("x-api-key", ""))):
+            raise NotAuthenticated(
+                f"X-Api-Key: {placeholder[:SHOWN_LENGTH]!r} came, which was not filled in",
+                hint="Set the credential's field of this name in the integration that sends the request.",
+            )
         if not found:
             raise NotAuthenticated("the API key is not one of the service's")
         return found[0]
@@ -145,14 +151,6 @@ def _sign_basic(auth_config: AuthConfig, secret: Secret, _draft: UnverifiedReque
     return AuthParts({"Authorization": f"Basic {base64.b64encode(pair).decode()}"})
 
 
-def _sign_bearer(_auth_config: AuthConfig, secret: Secret, _draft: UnverifiedRequest, _now: datetime) -> AuthParts:
-    return AuthParts({"Authorization": f"Bearer {secret.reveal()}"})
-
-
-def _sign_mtls(auth_config: AuthConfig, _secret: Secret, _draft: UnverifiedRequest, _now: datetime) -> AuthParts:
-    return AuthParts({auth_config.subject_header: auth_config.subjects[0]})
-
-
 def _match_secret(auth_config: AuthConfig, presented: bytes, what: str) -> str:
     if not presented:
         raise NotAuthenticated(f"{what} is missing", hint=_HINT)
@@ -174,7 +172,7 @@ API_KEY = Scheme(
     openapi=header_key("X-Api-Key", "The secret, in the header or the query parameter that the row names."),
     keys={"header": checks.header, "query": checks.matching(_QUERY_NAME, "the name of a query parameter")},
     errors=_api_key_errors,
-    complete=lambda row: {"header": "X-Api-Key", **row},
+    with_defaults=lambda row: {"header": "X-Api-Key", **row},
 )
 BASIC = Scheme(
     "basic",
@@ -186,13 +184,13 @@ BASIC = Scheme(
 BEARER = Scheme(
     "bearer",
     _verify_bearer,
-    _sign_bearer,
+    lambda _auth_config, secret, _draft, _now: AuthParts({"Authorization": f"Bearer {secret.reveal()}"}),
     openapi={"type": "http", "scheme": "bearer", "description": "The secret is the token."},
 )
 MTLS = Scheme(
     "mtls",
     _verify_mtls,
-    _sign_mtls,
+    lambda auth_config, _secret, _draft, _now: AuthParts({auth_config.subject_header: auth_config.subjects[0]}),
     openapi={"type": "mutualTLS", "description": "A trusted proxy passes the certificate's subject."},
     keys={"subjects": checks.texts, "subject_header": checks.header},
     required=("subjects", "subject_header"),

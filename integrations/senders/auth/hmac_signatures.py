@@ -8,9 +8,10 @@ from datetime import datetime
 from cobrowse.errors import SignatureInvalid
 from cobrowse.model import Secret
 from integrations.senders.auth import checks, timestamps
-from integrations.senders.auth.config import AuthConfig, AuthParts, decode, matching_secret, secret_bytes
+from integrations.senders.auth.config import AuthConfig, AuthParts, decode, decode_key, matching_secret
 from integrations.senders.auth.scheme import TEXT, Row, Scheme, SecretForm, SenderContext, header_key
 from integrations.senders.auth.signature_templates import (
+    FOREIGN,
     MAX_SIGNATURES,
     SignatureFormat,
     check_format,
@@ -27,21 +28,19 @@ TIMED_KEYS = {"tolerance_seconds": checks.number(1.0, 86_400.0)}
 def _prefix(value: object) -> str:
     if wrong := checks.text(value):
         return wrong
-    found = set("{}").intersection(str(value))
-    return "has a brace; it is what stands before the signature, word for word" if found else ""
+    found = FOREIGN.search(str(value))
+    return f"has a {found[0]!r}; it is what stands before the signature, word for word" if found else ""
 
 
 _SECRET_FORMS = {
-    "hex": SecretForm("hex", lambda secret: decode(secret_bytes(secret), "hex"), lambda text: text.encode().hex()),
+    "hex": SecretForm("hex", lambda secret: decode_key(secret, "hex"), lambda text: text.encode().hex()),
     "base64": SecretForm(
-        "base64",
-        lambda secret: decode(secret_bytes(secret), "base64"),
-        lambda text: base64.b64encode(text.encode()).decode(),
+        "base64", lambda secret: decode_key(secret, "base64"), lambda text: base64.b64encode(text.encode()).decode()
     ),
 }
 _KEYS = {
     "header": checks.header,
-    "algorithm": checks.choice(("sha256", "sha512", "sha1")),
+    "algorithm": checks.choice(("sha256", "sha384", "sha512", "sha1")),
     "encoding": checks.choice(("hex", "base64")),
     "prefix": _prefix,
     "secret_encoding": checks.choice(("text", "hex", "base64")),
@@ -68,13 +67,13 @@ def verify_hmac(auth_config: AuthConfig, incoming: UnverifiedRequest, now: datet
     if signer is None:
         raise SignatureInvalid(f"the signature in {auth_config.header} does not fit this request")
     if timestamp is not None:
-        timestamps.check_age(timestamps.seconds_in(timestamp, auth_config.timestamp_unit), auth_config, now)
+        timestamps.check_age(timestamps.parse_timestamp(timestamp, auth_config.timestamp_unit), auth_config, now)
     return signer
 
 
 def sign_hmac(auth_config: AuthConfig, secret: Secret, draft: UnverifiedRequest, now: datetime) -> AuthParts:
     """The headers that this sender would add to a request."""
-    timestamp = timestamps.written(now, auth_config.timestamp_unit)
+    timestamp = timestamps.format_timestamp(now, auth_config.timestamp_unit)
     signature = digest(auth_config, auth_config.key(secret), signed_bytes(auth_config, draft, timestamp))
     encoded = signature.hex() if auth_config.encoding == "hex" else base64.b64encode(signature).decode()
     if auth_config.signature_format:
@@ -128,10 +127,6 @@ def _errors(row: Row, context: SenderContext) -> list[str]:
     return errors
 
 
-def _complete(row: Row) -> Row:
-    return {"template": "{timestamp}.{body}" if is_timed(row) else "{body}", **row}
-
-
 def hmac_warnings(row: Row) -> list[str]:
     """What is weak about a row's signature."""
     if row.get("construction") == "hash":
@@ -163,6 +158,6 @@ HMAC = Scheme(
     covers_body=True,
     errors=_errors,
     warnings=hmac_warnings,
-    complete=_complete,
+    with_defaults=lambda row: {"template": "{timestamp}.{body}" if is_timed(row) else "{body}", **row},
     secret_form=hmac_secret_form,
 )

@@ -17,7 +17,7 @@ from joserfc.jwt import JWTClaimsRegistry
 from cobrowse.errors import NotAuthenticated
 from integrations.senders.auth.config import AuthConfig
 from integrations.senders.auth.jwks import Jwks
-from integrations.senders.auth.public_keys import Key, keys_of, read_pem
+from integrations.senders.auth.public_keys import Key, keys_of, parse_pem
 from integrations.senders.auth.scheme import Row
 
 # Seconds that a token of our own making is good for.
@@ -109,7 +109,7 @@ class TokenRules:
 
 def rules_of(auth_config: AuthConfig, row: Row) -> TokenRules:
     """The rules of a sender's row."""
-    url, keys = row.get("jwks_url"), keys_of(auth_config, read_pem)
+    url, keys = row.get("jwks_url"), keys_of(auth_config, parse_pem)
     jwks = Jwks(url) if url else None
     return TokenRules(row["issuer"], row["audience"], row.get("claims", {}), keys, auth_config.names, jwks)
 

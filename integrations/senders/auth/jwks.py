@@ -47,7 +47,7 @@ class Jwks:
         self._thread: Thread | None = None
 
     def start(self) -> None:
-        """Fetch now and from then on, beside the requests."""
+        """Fetch the keys in the background, now and regularly."""
         if self._thread is None:
             self._thread = Thread(target=self._run, name="jwks", daemon=True)
             self._thread.start()
@@ -65,7 +65,7 @@ class Jwks:
         raise KeysUnavailable("the issuer's key that the token names is not known yet; it is being fetched")
 
     def renew(self) -> bool:
-        """Fetch the keys once. Whether that went well; the keys of before are kept if not."""
+        """Fetch the keys once; return whether that succeeded. If not, the previous keys stay."""
         try:
             self._keys = keys_in(self._read(self._url))
         except (FetchError, ValueError) as error:

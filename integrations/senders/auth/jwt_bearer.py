@@ -12,7 +12,7 @@ from integrations.senders.auth import checks
 from integrations.senders.auth.config import AuthConfig, AuthParts
 from integrations.senders.auth.credentials import bearer_token
 from integrations.senders.auth.hmac_signatures import TIMED_KEYS
-from integrations.senders.auth.public_keys import read_pem, sample_pem
+from integrations.senders.auth.public_keys import parse_pem, sample_pem
 from integrations.senders.auth.scheme import CanNotSignError, Row, Scheme, SecretForm, SenderContext
 from integrations.senders.requests import UnverifiedRequest
 from schemas.addresses import http_url, is_in_the_clear
@@ -25,19 +25,19 @@ def _verify(auth_config: AuthConfig, incoming: UnverifiedRequest, now: datetime)
     token = bearer_token(incoming.headers.get("authorization", ""))
     if not token:
         raise NotAuthenticated("the bearer token is missing", hint="It is presented as Authorization: Bearer …")
-    rules: TokenRules | None = auth_config.own
+    rules: TokenRules | None = auth_config.prepared
     if rules is None:
         raise NotAuthenticated("the row names no issuer")
     return rules.verify(token, auth_config.tolerance_seconds, now.timestamp())
 
 
 def _sign(auth_config: AuthConfig, secret: Secret, _draft: UnverifiedRequest, now: datetime) -> AuthParts:
-    key = read_pem(secret.reveal())
+    key = parse_pem(secret.reveal())
     if key is None or key.private is None:
         raise CanNotSignError(
             "only the issuer can sign its tokens; hand one over with --header 'Authorization: Bearer …'"
         )
-    rules: TokenRules = auth_config.own
+    rules: TokenRules = auth_config.prepared
     return AuthParts({"Authorization": f"Bearer {rules.make(key, int(now.timestamp()))}"})
 
 
@@ -68,7 +68,7 @@ def _warnings(row: Row) -> list[str]:
 
 _PEM = SecretForm(
     "PEM, a public key of RSA (2048 bits), of P-256 or of Ed25519",
-    lambda secret: key.written if (key := read_pem(secret)) else None,
+    lambda secret: key.der if (key := parse_pem(secret)) else None,
     sample_pem,
 )
 JWT = Scheme(
@@ -86,7 +86,7 @@ JWT = Scheme(
     secrets="optional",
     errors=_errors,
     warnings=_warnings,
-    own=_rules,
+    prepare=_rules,
     start=lambda rules: rules.jwks.start() if rules.jwks is not None else None,
     secret_form=lambda _row: _PEM,
 )

@@ -8,7 +8,7 @@ from cobrowse.errors import SignatureInvalid
 from cobrowse.model import Secret
 from integrations.senders.auth import hmac_signatures, standard_webhooks
 from integrations.senders.auth.config import AuthConfig, AuthParts, decode
-from integrations.senders.auth.public_keys import Key, fits, keys_of, read_ed25519, read_pem, signature_of
+from integrations.senders.auth.public_keys import Key, is_signed_by, keys_of, parse_ed25519, parse_pem, sign_with
 from integrations.senders.auth.scheme import CanNotSignError, Scheme, SecretForm, header_key
 from integrations.senders.auth.signature_templates import MAX_SIGNATURES
 from integrations.senders.auth.timestamps import check_age
@@ -31,13 +31,13 @@ _SAMPLE = (
 
 
 def _verify_v1a(auth_config: AuthConfig, incoming: UnverifiedRequest, now: datetime) -> str:
-    message = standard_webhooks.read_message(incoming)
+    message = standard_webhooks.parse_message(incoming)
     presented = [standard_webhooks.signature_of_version(one, _VERSION) for one in message.signatures]
     presented = [one for one in presented if one][:MAX_SIGNATURES]
     signed = message.signed
     signer = auth_config.first_match(
-        True in [fits(key, one, signed) for one in presented]  # each is tried
-        for key in auth_config.own or ()
+        True in [is_signed_by(key, one, signed) for one in presented]  # each is tried
+        for key in auth_config.prepared or ()
     )
     if signer is None:
         raise SignatureInvalid(f"no v1a signature in {message.signature_header} fits this request")
@@ -47,25 +47,25 @@ def _verify_v1a(auth_config: AuthConfig, incoming: UnverifiedRequest, now: datet
 
 def _sign_v1a(_auth_config: AuthConfig, secret: Secret, draft: UnverifiedRequest, now: datetime) -> AuthParts:
     message = standard_webhooks.draft_message(draft, now)
-    signature = _sign(read_ed25519(secret.reveal()), message.signed)
+    signature = _sign(parse_ed25519(secret.reveal()), message.signed)
     return standard_webhooks.signed_headers(message, f"v1a,{base64.b64encode(signature).decode()}")
 
 
 def _verify_freshchat(auth_config: AuthConfig, incoming: UnverifiedRequest, _now: datetime) -> str:
     signature = decode(header_bytes(incoming.signature_header(_FRESHCHAT)), "base64") or b""
-    signer = auth_config.first_match(fits(key, signature, incoming.body) for key in auth_config.own or ())
+    signer = auth_config.first_match(is_signed_by(key, signature, incoming.body) for key in auth_config.prepared or ())
     if signer is None:
         raise SignatureInvalid(f"the signature in {_FRESHCHAT} does not fit this request")
     return signer
 
 
 def _sign_freshchat(_auth_config: AuthConfig, secret: Secret, draft: UnverifiedRequest, _now: datetime) -> AuthParts:
-    signature = _sign(read_pem(secret.reveal()), draft.body)
+    signature = _sign(parse_pem(secret.reveal()), draft.body)
     return AuthParts({_FRESHCHAT: base64.b64encode(signature).decode()})
 
 
 def _sign(key: Key | None, message: bytes) -> bytes:
-    signature = signature_of(key, message) if key is not None else None
+    signature = sign_with(key, message) if key is not None else None
     if signature is None:
         raise CanNotSignError("the row has this sender's public key, and only the sender can sign")
     return signature
@@ -73,12 +73,12 @@ def _sign(key: Key | None, message: bytes) -> bytes:
 
 _ED25519 = SecretForm(
     "whpk_ and base64, as Standard Webhooks has its public keys",
-    lambda secret: key.written if (key := read_ed25519(secret)) else None,
+    lambda secret: key.der if (key := parse_ed25519(secret)) else None,
     lambda text: "whsk_" + base64.b64encode(sha256(text.encode()).digest()).decode(),
 )
 _RSA = SecretForm(
     "PEM, an RSA public key of 2048 bits or more",
-    lambda secret: key.written if (key := read_pem(secret)) and key.algorithm == "RS256" else None,
+    lambda secret: key.der if (key := parse_pem(secret)) and key.algorithm == "RS256" else None,
     lambda _text: _SAMPLE,
 )
 PUBLIC_KEY_SCHEMES = (
@@ -94,7 +94,7 @@ PUBLIC_KEY_SCHEMES = (
         delivery_ids=standard_webhooks.IDS,
         covers_delivery_id=True,
         response_policy="standard-webhooks",
-        own=lambda auth_config, _row: keys_of(auth_config, read_ed25519),
+        prepare=lambda auth_config, _row: keys_of(auth_config, parse_ed25519),
         secret_form=lambda _row: _ED25519,
     ),
     # support.freshchat.com, webhooks: base64 of an RSA signature over the body. The hash, SHA-256, is not confirmed.
@@ -106,7 +106,7 @@ PUBLIC_KEY_SCHEMES = (
             _FRESHCHAT, "RSA with SHA-256 in base64 over the body; the row has the public key that Freshchat shows."
         ),
         covers_body=True,
-        own=lambda auth_config, _row: keys_of(auth_config, read_pem),
+        prepare=lambda auth_config, _row: keys_of(auth_config, parse_pem),
         secret_form=lambda _row: _RSA,
     ),
 )

@@ -38,7 +38,7 @@ class Key:
     private: Private | None = None
 
     @property
-    def written(self) -> bytes:
+    def der(self) -> bytes:
         """The public half in DER."""
         return self.public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
@@ -56,8 +56,8 @@ class Key:
 
 # Each of a row's checks reads its key, and OpenSSL takes tens of milliseconds to check a private one.
 @lru_cache(64)
-def read_pem(secret: str) -> Key | None:
-    """The key in a PEM text, whose lines may be divided by a backslash and n; None if it is of no use."""
+def parse_pem(secret: str) -> Key | None:
+    """The key in a PEM text, each line break maybe as a backslash and n; None for an unsupported key."""
     pem = secret.replace("\\n", "\n").encode("utf-8", "surrogateescape")
     try:
         if b"PRIVATE KEY" in pem:
@@ -71,7 +71,7 @@ def read_pem(secret: str) -> Key | None:
     return key if key is not None and key.algorithm else None
 
 
-def read_ed25519(secret: str) -> Key | None:
+def parse_ed25519(secret: str) -> Key | None:
     """The key in a `whpk_…` (or, of the private half, a `whsk_…`) of Standard Webhooks; None if it is neither."""
     try:
         raw = base64.b64decode(secret[len(_PUBLIC) :], validate=True)
@@ -88,7 +88,7 @@ def keys_of(auth_config: AuthConfig, read: Callable[[str], Key | None]) -> tuple
     return tuple(key for secret in auth_config.secrets if (key := read(secret.reveal())) is not None)
 
 
-def fits(key: Key, signature: bytes, message: bytes) -> bool:
+def is_signed_by(key: Key, signature: bytes, message: bytes) -> bool:
     """Whether this key's owner has signed this message: Ed25519, or RSA with SHA-256 (PKCS #1 v1.5)."""
     try:
         match key.public:
@@ -103,8 +103,8 @@ def fits(key: Key, signature: bytes, message: bytes) -> bool:
     return True
 
 
-def signature_of(key: Key, message: bytes) -> bytes | None:
-    """This key's signature of a message, as `fits` has it; None without a private half."""
+def sign_with(key: Key, message: bytes) -> bytes | None:
+    """This key's signature of a message, as `is_signed_by` has it; None without a private half."""
     match key.private:
         case ed25519.Ed25519PrivateKey():
             return key.private.sign(message)

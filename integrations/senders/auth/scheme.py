@@ -1,4 +1,4 @@
-"""What a scheme is: all that the service, the command line and the documents need to know of one."""
+"""A scheme: everything that the service, the command line and the documents need to know about it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ Sign = Callable[[AuthConfig, Secret, UnverifiedRequest, datetime], AuthParts]
 
 
 class CanNotSignError(Exception):
-    """This sender's proof can't be made here: only the sender has what it takes."""
+    """The request can't be signed here: only the sender has the key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +57,9 @@ class Scheme:
     form, `required` those it can't do without; `settings` are the service's own that it needs. `secrets`: whether a
     row must, may or can't name any.
 
-    `errors` are faults of a row across its keys. `complete` adds what follows from the row's own keys; of these and
-    `preset` together, `secret_form` says how secrets are written, `warnings` what is valid and yet weak, and `own`
-    makes what the scheme alone uses. `start` starts what that does beside the requests.
+    `errors` are a row's errors across its keys. `with_defaults` adds what follows from the row's own keys; of these and
+    `preset` together, `secret_form` says how secrets are written, `warnings` what is valid and yet weak, and `prepare`
+    makes `AuthConfig.prepared`. `start` starts its background work.
 
     `covers_body`: it covers the body's bytes, so that nothing can be altered on the way. `delivery_ids` are headers
     with the delivery's id, the first that came counts; it is signed too if `covers_delivery_id`. `openapi` is its
@@ -81,14 +81,14 @@ class Scheme:
     response_policy: str = ""
     errors: Callable[[Row, SenderContext], list[str]] = lambda _row, _context: []
     warnings: Callable[[Row], list[str]] = lambda _row: []
-    complete: Callable[[Row], Row] = lambda row: row
-    own: Callable[[AuthConfig, Row], Any] = lambda _auth_config, _row: None
-    start: Callable[[Any], None] = lambda _own: None
+    with_defaults: Callable[[Row], Row] = lambda row: row
+    prepare: Callable[[AuthConfig, Row], Any] = lambda _auth_config, _row: None
+    start: Callable[[Any], None] = lambda _prepared: None
     secret_form: Callable[[Row], SecretForm] = lambda _parameters: TEXT
 
     def parameters(self, row: Row) -> dict[str, Any]:
         """What the vendor has fixed, and what a valid row's own keys say."""
-        return {**self.preset, **self.complete({key: row[key] for key in self.keys if key in row})}
+        return {**self.preset, **self.with_defaults({key: row[key] for key in self.keys if key in row})}
 
 
 def header_key(header: str, description: str) -> Json:

@@ -14,11 +14,11 @@ from integrations.senders.requests import HEADER, UnverifiedRequest, header_byte
 
 # Signatures in one header: a sender has one for each of its keys, and two while one of them is replaced.
 MAX_SIGNATURES = 10
-_ITEM = re.compile(r"([^{}]*)\{(timestamp|signature)\}")
+_ITEM = re.compile(r"([^{}<>$%]*)\{(timestamp|signature)\}")
 _SEPARATORS = ",; "
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 # What other systems write around a variable; here it would be signed as the text that it is.
-_FOREIGN = re.compile(r"[{}<>$%]")
+FOREIGN = re.compile(r"[{}<>$%]")
 # HubSpot signs the URL with these and no other escapes undone (developers.hubspot.com, request validation, v3).
 _UNDONE = re.compile(rb"%(3A|2F|3F|40|21|24|27|28|29|2A|2C|3B)", re.IGNORECASE)
 
@@ -39,7 +39,7 @@ PARTS: Mapping[str, Callable[[AuthConfig, UnverifiedRequest, str], bytes]] = {
         lambda found: bytes.fromhex(found[1].decode()), public_uri(auth_config, incoming)
     ),
 }
-_SHOWN = ", ".join((*PARTS, f"{HEADER}NAME"))
+_PART_NAMES = ", ".join((*PARTS, f"{HEADER}NAME"))
 
 
 def names_in(template: str) -> list[str]:
@@ -66,10 +66,10 @@ def check_template(value: object) -> str:
             if wrong := checks.header(name.removeprefix(HEADER)):
                 return f"has a {{{name[:60]}}}, which {wrong}"
         elif name not in PARTS:
-            return f"has an unknown {{{name[:60]}}}; the parts are {_SHOWN}"
-    found = _FOREIGN.search(_PLACEHOLDER.sub("", template))
+            return f"has an unknown {{{name[:60]}}}; the parts are {_PART_NAMES}"
+    found = FOREIGN.search(_PLACEHOLDER.sub("", template))
     if found:
-        return f"has a {found[0]!r} outside its parts, which would be signed as it stands; the parts are {_SHOWN}"
+        return f"has a {found[0]!r} outside its parts, which would be signed as it stands; the parts are {_PART_NAMES}"
     return "" if "body" in names_in(template) else "has no {body}, so the body could be altered"
 
 

@@ -15,7 +15,7 @@ from standardwebhooks.webhooks import Webhook
 
 from cobrowse.errors import SignatureInvalid
 from cobrowse.model import Secret
-from integrations.senders.auth.config import AuthConfig, AuthParts, decode, secret_bytes
+from integrations.senders.auth.config import AuthConfig, AuthParts, decode, decode_key
 from integrations.senders.auth.hmac_signatures import TIMED_KEYS, is_among
 from integrations.senders.auth.scheme import Scheme, SecretForm, header_key
 from integrations.senders.auth.timestamps import check_age
@@ -45,8 +45,8 @@ class Message:
         return f"{self.id}.{int(self.sent.timestamp())}.{self.body}".encode()
 
 
-def read_message(incoming: UnverifiedRequest) -> Message:
-    """The message in a request, of one naming alone: an id is taken from where the signature is, never beside it.
+def parse_message(incoming: UnverifiedRequest) -> Message:
+    """The message in a request, by one set of header names only: the id comes from the same set as the signature.
 
     Raises SignatureMissing, SignatureInvalid.
     """
@@ -64,7 +64,7 @@ def read_message(incoming: UnverifiedRequest) -> Message:
 
 
 def _verify(auth_config: AuthConfig, incoming: UnverifiedRequest, now: datetime) -> str:
-    message = read_message(incoming)
+    message = parse_message(incoming)
     presented = [signature_of_version(one, _VERSION) for one in message.signatures]
     signer = auth_config.first_match([is_among(presented, _digest(secret, message)) for secret in auth_config.secrets])
     if signer is None:
@@ -79,8 +79,7 @@ def _sign(_auth_config: AuthConfig, secret: Secret, draft: UnverifiedRequest, no
 
 def sign_message(secrets: Sequence[Secret], message: Message) -> AuthParts:
     """The three headers of the standard, with a signature by each secret."""
-    signed = (Webhook(secret.reveal()).sign(message.id, message.sent, message.body) for secret in secrets)
-    return signed_headers(message, " ".join(signed))
+    return signed_headers(message, " ".join(_signature(secret, message) for secret in secrets))
 
 
 def draft_message(draft: UnverifiedRequest, now: datetime) -> Message:
@@ -103,8 +102,7 @@ def signed_headers(message: Message, signature: str) -> AuthParts:
 
 def key_bytes(secret: str) -> bytes | None:
     """The key inside a `whsec_…` secret; None if what follows (or the whole, without it) is not base64."""
-    encoded = secret_bytes(secret.removeprefix(PREFIX))
-    return decode(encoded + b"=" * (-len(encoded) % 4), "base64")
+    return decode_key(secret.removeprefix(PREFIX), "base64")
 
 
 def signature_of_version(signature: bytes, version: bytes) -> bytes:
@@ -113,8 +111,11 @@ def signature_of_version(signature: bytes, version: bytes) -> bytes:
 
 
 def _digest(secret: Secret, message: Message) -> bytes:
-    signature = Webhook(secret.reveal()).sign(message.id, message.sent, message.body)
-    return signature_of_version(signature.encode(), _VERSION)
+    return signature_of_version(_signature(secret, message).encode(), _VERSION)
+
+
+def _signature(secret: Secret, message: Message) -> str:
+    return Webhook(key_bytes(secret.reveal()) or b"").sign(message.id, message.sent, message.body)
 
 
 SECRET_FORM = SecretForm(

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cobrowse.clock import parse_time
+from schemas.texts import INCAPABLE, medium_in
 
 # It comes when an agent's leg starts to ring, so the conversation itself has to show whether an agent has answered.
 TOPICS = ("user.start",)
@@ -16,10 +17,10 @@ _MILLISECONDS = 1e11
 # EventBridge's detail-type has been seen with a literal {id} and with a real one.
 _DETAIL_TOPIC = re.compile(r"v2\.detail\.events\.conversation\.(?:\{id\}|[\w-]+)\.([a-z]+(?:\.[a-z]+)*)")
 # v2.users.<id>.conversations, v2.routing.queues.<id>.conversations.messages, v2.conversations.<id> …
-_STATE_TOPIC = re.compile(r"v2\.(?:[\w.-]+\.)?conversations(?:\.([\w.-]+))?")
+_STATE_TOPIC = re.compile(r"v2\.(?:[\w.-]+\.)?conversations(?:\.([\w-]+)[\w.-]*)?")
 _TOPIC_MEDIA = {"chats": "webchat", "calls": "voice", "messages": "message"}
-# A conversation's topic may end in these too; none of them can carry cobrowse, and cobrowse's own must start nothing.
-_OTHER_MEDIA = frozenset({"cobrowsesessions", "callbacks", "emails", "videos", "screenshares", "socials", "social"})
+# A conversation's topic may be about these and INCAPABLE too; cobrowse's own must start nothing.
+_OTHER_MEDIA = frozenset({"cobrowsesessions", "socials", "social", "faxes"})
 _BROWSER_MESSAGES = frozenset({"", "unknown", "webmessaging"})
 HEARTBEAT = "channel.metadata"
 
@@ -79,7 +80,7 @@ def ignore_notification(event: Mapping[str, Any], topics: tuple[str, ...]) -> st
     topic = _STATE_TOPIC.fullmatch(event["topicName"])
     if topic is None:
         return "the notification is not about a conversation"
-    if topic[1] in _OTHER_MEDIA:
+    if topic[1] in _OTHER_MEDIA or medium_in(topic[1] or "") in INCAPABLE:
         return f"{topic[1]} can't carry cobrowse"
     participants = event["eventBody"]["participants"]
     if not any(_is_agent(one) and _is_connected(one) for one in participants):
@@ -104,6 +105,12 @@ def notification_medium(event: Mapping[str, Any]) -> str:
 def connected_agents(event: Mapping[str, Any]) -> list[str]:
     """The ids of the participants that are agents and connected, in the conversation's order."""
     return [one["id"] for one in event["eventBody"]["participants"] if _is_agent(one) and _is_connected(one)]
+
+
+def answering_agent(event: Mapping[str, Any], _headers: Mapping[str, str]) -> str:
+    """The conversation and who has answered in it: its whole state is sent at every change, and starts nothing anew."""
+    agent, conversation_id = next(iter(connected_agents(event)), ""), event["eventBody"]["id"]
+    return f"{conversation_id}:{agent}" if agent and conversation_id else ""
 
 
 def open_message_id(event: Mapping[str, Any], _headers: Mapping[str, str]) -> str:

@@ -11,7 +11,7 @@ from defusedxml.ElementTree import fromstring
 from cobrowse.errors import BodyTooLarge, InvalidRequest, MalformedRequest, UnsupportedType
 from integrations.event_loop import run_off_loop
 from integrations.senders.requests import UnverifiedRequest
-from schemas.duplicates import check_names
+from schemas.duplicates import check_duplicate_names
 from schemas.json_text import charset_of, parse_body
 
 # The field that holds the JSON where a row names none: Slack's and GitHub's.
@@ -32,7 +32,7 @@ Reader = Callable[[bytes, str, Collection[str], str], object]
 """The value of a body: its bytes, its Content-Type, the names that must not be there twice, the field with the JSON."""
 
 
-def read_content(
+def parse_content(
     incoming: UnverifiedRequest, content: str, names: Collection[str], *, field: str = FIELD, largest: int
 ) -> object:
     """The value of a delivery's body, which may be gzipped up to `largest` bytes.
@@ -69,10 +69,10 @@ def content_for(content: str, incoming: UnverifiedRequest) -> str:
     return "form-or-json-in-form" if incoming.media_type in _FORM else "json"
 
 
-def read_json_once(body: bytes, kind: str, names: Collection[str], _field: str = "") -> object:
+def parse_json_once(body: bytes, kind: str, names: Collection[str], _field: str = "") -> object:
     """The value of a JSON text; of a JSON string that holds one, that one's."""
     value = _json(body, charset_of(kind), names)
-    if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
+    if isinstance(value, str) and value.lstrip("\ufeff \t\r\n")[:1] in ("{", "["):
         # Relays that have their JSON in a variable write it as a string again. Once, never as often as it comes.
         value = _json(value.encode(), "utf-8", names)
     return value
@@ -83,7 +83,7 @@ def _json(text: bytes, charset: str, names: Collection[str]) -> object:
     try:
         # What can't be written again can't be hashed either: it is nested deeper than anything real.
         orjson.dumps(value)
-        check_names(text, names)
+        check_duplicate_names(text, names)
     except orjson.JSONEncodeError:
         raise MalformedRequest("the body is nested too deeply") from None
     return value
@@ -116,7 +116,7 @@ def _json_in_form(body: bytes, _kind: str, names: Collection[str], field: str) -
     json_text = _read_form(body, {field, *names}).get(field)
     if not isinstance(json_text, str):
         raise InvalidRequest(f"{field[:60]}: the form has no such field, in which the row says that the JSON is")
-    return read_json_once(json_text.encode(), "", names)
+    return parse_json_once(json_text.encode(), "", names)
 
 
 def _form_or_json_in_form(body: bytes, _kind: str, names: Collection[str], field: str) -> object:
@@ -124,7 +124,7 @@ def _form_or_json_in_form(body: bytes, _kind: str, names: Collection[str], field
     found = _read_form(body, names)
     single_value = found.get(field) if len(found) == 1 else None
     if isinstance(single_value, str) and single_value.lstrip().startswith("{"):
-        return read_json_once(single_value.encode(), "", names)
+        return parse_json_once(single_value.encode(), "", names)
     return found
 
 
@@ -164,7 +164,10 @@ def _decompress(incoming: UnverifiedRequest, largest: int) -> bytes:
     if encoding in ("", "identity"):
         return incoming.body
     if encoding not in _GZIP:
-        raise UnsupportedType(f"the body is compressed as {encoding[:40]!r}; only gzip is read here")
+        raise UnsupportedType(
+            f"the body is compressed as {encoding[:40]!r}; only gzip is read here",
+            hint="Let the sender send the body as it is, or gzipped.",
+        )
     return run_off_loop(lambda: _gunzip(incoming.body, largest))
 
 
@@ -182,7 +185,7 @@ def _gunzip(body: bytes, largest: int) -> bytes:
 
 
 CONTENTS: Mapping[str, tuple[tuple[str, ...], Reader]] = {
-    "json": (_JSON, read_json_once),
+    "json": (_JSON, parse_json_once),
     "form": (_FORM, lambda body, _kind, names, _field: _read_form(body, names)),
     "json-in-form": (_FORM, _json_in_form),
     "form-or-json-in-form": (_FORM, _form_or_json_in_form),

@@ -21,7 +21,8 @@ def single_event(body: object) -> list[object]:
     if isinstance(body, list) and body:
         raise InvalidRequest(f"the body: is an array of {len(body)} events; set batch = true in the sender's row")
     if not isinstance(body, dict):
-        raise InvalidRequest("the body: must be one JSON object")
+        inside = "; a JSON text inside a JSON string came, encoded more than twice" if isinstance(body, str) else ""
+        raise InvalidRequest(f"the body: must be one JSON object{inside}")
     return [body]
 
 

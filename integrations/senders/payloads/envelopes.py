@@ -23,7 +23,7 @@ _CONTRACT = {
 class Envelope:
     """One way to wrap an event.
 
-    `split` makes the body's events; `transformed` makes of one what the row's paths are about; `ignore` says why one
+    `split` makes the body's events; `transform` makes of one what the row's paths are about; `ignore` says why one
     starts nothing, `medium` what it is held on; `identity` distinguishes a retry from another request. `paths` stand
     where the row has none; `optional`: without a conversation id there is nothing to do rather than something wrong.
     `time` is when the event happened, as it says; `start_when` what the row's start_when is unless it says so itself.
@@ -34,7 +34,7 @@ class Envelope:
     schema: InputSchema
     split: Callable[[Any], list[object]] = crm_events.single_event
     paths: Mapping[str, str] = field(default_factory=dict)
-    transformed: Callable[[Loaded], Loaded] = lambda event: event
+    transform: Callable[[Loaded], Loaded] = lambda event: event
     check: Callable[[Loaded, Mapping[str, str]], None] = lambda _event, _headers: None
     ignore: Callable[[Loaded, tuple[str, ...]], str] = lambda _event, _topics: ""
     medium: Callable[[Loaded], str] | None = None
@@ -63,7 +63,6 @@ _TABLE = (
         start_when="agent_connected",
         response_policy="eventbridge",
     ),
-    # No delivery id: one CorrelationId can be on several states of a conversation, and each state has to be checked.
     Envelope(
         "genesys-notification",
         chat_event.NOTIFICATION,
@@ -71,6 +70,8 @@ _TABLE = (
         paths={"conversation_id": "eventBody.conversationId || eventBody.id"},
         ignore=chat_events.ignore_notification,
         medium=chat_events.notification_medium,
+        # One CorrelationId can be on several states of a conversation.
+        delivery_id=chat_events.answering_agent,
         topics=chat_events.TOPICS,
         # The state of a conversation has none: it is sent as it is now.
         time=lambda event: event["eventBody"]["eventTime"],
@@ -102,7 +103,7 @@ _TABLE = (
     Envelope(
         "dataverse",
         crm.DATAVERSE,
-        transformed=crm_events.with_attributes,
+        transform=crm_events.with_attributes,
         check=crm_events.check_dataverse,
         delivery_id=crm_events.dataverse_id,
         response_policy="dataverse",

@@ -7,7 +7,7 @@ from hashlib import sha256
 
 from cobrowse.errors import CobrowseError, InvalidRequest
 from integrations.senders.payloads import chat_events, paths
-from integrations.senders.payloads.content import FIELD, content_for, read_content
+from integrations.senders.payloads.content import FIELD, content_for, parse_content
 from integrations.senders.payloads.crm_events import one_or_more
 from integrations.senders.payloads.envelopes import Envelope, Loaded
 from integrations.senders.payloads.paths import Path
@@ -43,13 +43,13 @@ class EventParser:
     batch: bool = False
     max_body_bytes: int = 262_144
 
-    def read(self, incoming: UnverifiedRequest) -> tuple[SessionRequested | Ignored, ...]:
+    def parse(self, incoming: UnverifiedRequest) -> tuple[SessionRequested | Ignored, ...]:
         """What the delivery asks for. Raises MalformedRequest, UnsupportedType, InvalidRequest, BodyTooLarge.
 
         In a batch the last is one event's own and comes as InvalidEvent, so that the others are seen to.
         """
         content = content_for(self.content or self.envelope.content, incoming)
-        body = read_content(incoming, content, self._names(), field=self.content_field, largest=self.max_body_bytes)
+        body = parse_content(incoming, content, self._names(), field=self.content_field, largest=self.max_body_bytes)
         split = self.envelope.split
         events = one_or_more(body, split) if self.batch and not self.envelope.batch else split(body)
         if not events:
@@ -80,7 +80,7 @@ class EventParser:
             raise InvalidRequest("the event: must be a JSON object")
         loaded = load(self.envelope.schema, body)
         self.envelope.check(loaded, headers)
-        transformed = self.envelope.transformed(body)
+        transformed = self.envelope.transform(body)
         reason = self.envelope.ignore(loaded, self.topics) or self._too_old(loaded, received)
         kind: IgnoredKind = "event"
         if not reason and self.filter is not None and not paths.is_truthy(self.filter(transformed, headers)):
@@ -162,7 +162,7 @@ class EventParser:
 
 
 def _short(delivery_id: str) -> str:
-    """The id as it can be kept: one that is long or of other letters as its hash."""
+    """The id as it is stored: its hash if it is too long or not printable ASCII."""
     if len(delivery_id) <= _DELIVERY_ID_LENGTH and delivery_id.isascii() and delivery_id.isprintable():
         return delivery_id
     return "sha256:" + sha256(delivery_id.encode("utf-8", "surrogatepass")).hexdigest()

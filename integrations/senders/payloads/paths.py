@@ -14,8 +14,8 @@ from jmespath.visitor import Options, TreeInterpreter
 
 from cobrowse.errors import InvalidRequest
 from schemas.data_action import SETTINGS_BYTES
-from schemas.duplicates import check_names
-from schemas.json_text import read_json
+from schemas.duplicates import check_duplicate_names
+from schemas.json_text import parse_json
 from schemas.texts import SHOWN_LENGTH, conversation_id_in, medium_in, placeholder_in
 
 # What JMESPath's functions raise on data they were not made for, its own errors included (they are ValueErrors).
@@ -54,11 +54,11 @@ class _Functions(Functions):
             return argument
         text = argument.encode(errors="surrogatepass")
         try:
-            value = read_json(text)
+            value = parse_json(text)
             orjson.dumps(value)  # what is nested too deeply to be written again is of no use
         except (orjson.JSONDecodeError, orjson.JSONEncodeError):
             return None
-        check_names(text, self._names)
+        check_duplicate_names(text, self._names)
         return value
 
 
@@ -83,9 +83,10 @@ class Path:
 
     text: str
     compiled: ParsedResult
-    # Those of the event's names that it looks at.
+    # Those of the event's names that it looks at, and of the delivery's headers.
     names: frozenset[str]
-    reads_headers: bool = False
+    headers: frozenset[str]
+    reads_headers: bool
 
     @classmethod
     def of(cls, text: str) -> "Path":
@@ -94,7 +95,8 @@ class Path:
         functions = _values(compiled.parsed, "function_expression")
         if unknown := functions - _Functions.FUNCTION_TABLE.keys():
             raise ValueError(f"there is no function {min(unknown)}()")
-        return cls(text, compiled, frozenset(_values(compiled.parsed, "field")), "header" in functions)
+        names, headers = _values(compiled.parsed, "field"), _headers(compiled.parsed)
+        return cls(text, compiled, frozenset(names), frozenset(headers), "header" in functions)
 
     def __call__(self, event: object, headers: Mapping[str, str] = MappingProxyType({})) -> object:
         """What stands there, None if nothing does. InvalidRequest if the path can't be followed in this event."""
@@ -128,7 +130,7 @@ def session_settings(value: object, where: str) -> Mapping[str, object]:
         return {}
     if isinstance(value, str):
         try:
-            value = read_json(value.encode(errors="surrogatepass"))
+            value = parse_json(value.encode(errors="surrogatepass"))
         except orjson.JSONDecodeError:
             raise InvalidRequest(f"{where}: is not a JSON object") from None
     if not isinstance(value, dict):
@@ -177,3 +179,15 @@ def _values(node: object, kind: str) -> set[str]:
         return set()
     own = {str(node["value"])} if node.get("type") == kind else set()
     return own | _values(node.get("children"), kind)
+
+
+def _headers(node: object) -> set[str]:
+    """The headers that a parsed path names."""
+    if isinstance(node, list):
+        return {name for child in node for name in _headers(child)}
+    if not isinstance(node, dict):
+        return set()
+    arguments = node.get("children", ())
+    if node.get("type") == "function_expression" and node["value"] == "header":
+        return {str(argument["value"]) for argument in arguments if argument.get("type") == "literal"}
+    return _headers(arguments)

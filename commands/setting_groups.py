@@ -1,4 +1,4 @@
-"""The settings that a command reads which only looks into the ledger, lists or signs as senders, or calls Genesys."""
+"""Groups of settings: those of commands that use only the ledger, the senders file, or Genesys."""
 
 # Whatever completes an initiation also adds its callback, so it must know whether callbacks are configured.
 LEDGER = ("LEDGER_URL", "LEDGER_KEYS", "LEDGER_RETENTION_SECONDS", "OUTCOME_WEBHOOK_URL")

@@ -1,4 +1,4 @@
-"""What is wrong with a SQLite file and what helps, by the first words of SQLite's own name for the fault."""
+"""What is wrong with a SQLite file and what helps, by the first words of SQLite's own name for the error."""
 
 import sqlite3
 
@@ -6,7 +6,7 @@ from cobrowse.errors import LedgerUnavailable
 
 _LOCKED = ("is locked by another process", "End whatever holds a transaction open on it, a backup say.")
 
-FAULTS = {
+MESSAGES = {
     "SQLITE_BUSY": _LOCKED,
     "SQLITE_LOCKED": _LOCKED,
     "SQLITE_FULL": ("can't grow: the disk is full", "Free some space on the disk that holds LEDGER_URL."),
@@ -29,14 +29,14 @@ FAULTS = {
 _PASSING = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_FULL", "SQLITE_CONSTRAINT")
 
 
-def unavailable(location: str, fault: sqlite3.Error) -> LedgerUnavailable:
+def unavailable(location: str, error: sqlite3.Error) -> LedgerUnavailable:
     """The error that says what keeps the file from being used."""
-    name = getattr(fault, "sqlite_errorname", "")
-    known = (said for start, said in FAULTS.items() if name.startswith(start))
-    what, hint = next(known, (f"can't be used: {fault}", ""))
+    name = getattr(error, "sqlite_errorname", "")
+    known = (said for start, said in MESSAGES.items() if name.startswith(start))
+    what, hint = next(known, (f"can't be used: {error}", ""))
     return LedgerUnavailable(f"{location} {what}", hint=hint)
 
 
-def breaks_connection(fault: sqlite3.Error) -> bool:
-    """Whether the file must be opened anew after this fault."""
-    return not getattr(fault, "sqlite_errorname", "SQLITE_CONSTRAINT").startswith(_PASSING)
+def breaks_connection(error: sqlite3.Error) -> bool:
+    """Whether the file must be opened anew after this error."""
+    return not getattr(error, "sqlite_errorname", "SQLITE_CONSTRAINT").startswith(_PASSING)

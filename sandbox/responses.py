@@ -1,4 +1,4 @@
-"""What Genesys's JSON looks like: conversations and sessions in the shapes of the two flows."""
+"""Genesys's JSON: conversations and sessions in the forms of the two flows."""
 
 import uuid
 import zlib

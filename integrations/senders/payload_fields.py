@@ -13,13 +13,13 @@ from schemas.texts import CHANNELS, SHOWN_LENGTH
 
 PATHS = ("conversation_id", "channel", "requested_by", "session_settings", "filter")
 
-Shape = Mapping[str, Any]
+FieldTree = Mapping[str, Any]
 """Field names with the shape below each; None: anything may stand there."""
 
 ANYTHING = None
 
 
-def _fields(names: str) -> Shape:
+def _fields(names: str) -> FieldTree:
     return dict.fromkeys(names.split())
 
 
@@ -27,7 +27,7 @@ _DETAIL = _fields("topicName version eventBody metadata timestamp id")
 
 # The documented fields at the top of each payload, as docs/senders.md has them; envelopes whose body the user writes
 # by hand have no shape.
-SHAPES: Mapping[str, Shape] = {
+DOCUMENTED_FIELDS: Mapping[str, FieldTree] = {
     "eventbridge": {**_fields("version id detail-type source account time region resources"), "detail": _DETAIL},
     "genesys-notification": {**_DETAIL, "eventBody": ANYTHING},
     "open-messaging": _fields("""
@@ -53,7 +53,7 @@ SHAPES: Mapping[str, Shape] = {
 }
 
 
-def literal_fault(path: object, key: str, parse: Callable[[object, str], str]) -> str:
+def literal_error(path: object, key: str, parse: Callable[[object, str], str]) -> str:
     """What is wrong with a path that is a literal, and so the same for every event; "" for any other."""
     parsed: Any = Path.of(path).compiled.parsed if isinstance(path, str) else {}
     if parsed.get("type") != "literal":
@@ -72,7 +72,7 @@ def literal_fault(path: object, key: str, parse: Callable[[object, str], str]) -
 def warnings_of(row: Mapping[str, object]) -> list[str]:
     """What a sound row says that its sender's documents give no reason for: one line each, `key: what`."""
     envelope = row.get("envelope")
-    shape = SHAPES.get(str(envelope))
+    shape = DOCUMENTED_FIELDS.get(str(envelope))
     if shape is None:
         return []
     return [
@@ -83,7 +83,7 @@ def warnings_of(row: Mapping[str, object]) -> list[str]:
     ]
 
 
-def _absent(node: Mapping[str, Any], shape: Shape | None) -> tuple[Shape | None, list[str]]:
+def _absent(node: Mapping[str, Any], shape: FieldTree | None) -> tuple[FieldTree | None, list[str]]:
     """The shape of what a part of a path yields, and the fields it misses."""
     kind, children = node["type"], [child for child in node.get("children", ()) if isinstance(child, Mapping)]
     if kind == "field":

@@ -1,4 +1,4 @@
-"""What a fault does to an answer: what it says, or how it is sent."""
+"""The effect of each fault on an answer: its content, or how it is sent."""
 
 import socket
 import struct
@@ -70,7 +70,9 @@ def _redirect(fault: Fault, *_: object) -> Response:
     return Response(status=fault.parameters["status"], headers={"Location": location})
 
 
-def _say(answer: Response, body: bytes, content_type: str | None = None, status: int | None = None) -> Response:
+def _replace_body(
+    answer: Response, body: bytes, content_type: str | None = None, status: int | None = None
+) -> Response:
     """The answer with another body, and another type and status if they are given."""
     answer.set_data(body)
     answer.content_type = content_type or answer.content_type
@@ -78,7 +80,7 @@ def _say(answer: Response, body: bytes, content_type: str | None = None, status:
     return answer
 
 
-def _send(answer: Response, pieces: Iterator[bytes], length: int | None = None) -> Response:
+def _stream_body(answer: Response, pieces: Iterator[bytes], length: int | None = None) -> Response:
     """The answer sent in these pieces; ConnectionAbortedError from them cuts the connection."""
     answer.headers["Content-Length"] = str(len(answer.get_data()) if length is None else length)
     answer.response = pieces
@@ -126,21 +128,21 @@ def _huge(fault: Fault, answer: Response, *_: object) -> Response:
             yield b"x" * min(padding - sent, _CHUNK)
         yield b'"}'
 
-    return _send(answer, pieces(), len(opening) + padding + len(b'"}'))
+    return _stream_body(answer, pieces(), len(opening) + padding + len(b'"}'))
 
 
 # What each kind does; one that is not here leaves the answer as it is.
 _EFFECTS: Mapping[str, Callable[[Fault, Response, Call, Wire], Response]] = {
     "status": _status,
-    "wrong_json": lambda fault, answer, *_: _say(answer, orjson.dumps(fault.parameters["body"])),
-    "not_json": lambda fault, answer, *_: _say(answer, _PAGE, "text/html", fault.parameters["status"]),
-    "empty": lambda _fault, answer, *_: _say(answer, b""),
-    "wrong_type": lambda fault, answer, *_: _say(answer, answer.get_data(), fault.parameters["content_type"]),
+    "wrong_json": lambda fault, answer, *_: _replace_body(answer, orjson.dumps(fault.parameters["body"])),
+    "not_json": lambda fault, answer, *_: _replace_body(answer, _PAGE, "text/html", fault.parameters["status"]),
+    "empty": lambda _fault, answer, *_: _replace_body(answer, b""),
+    "wrong_type": lambda fault, answer, *_: _replace_body(answer, answer.get_data(), fault.parameters["content_type"]),
     "echo": _echo,
     "redirect": _redirect,
-    "drop": lambda fault, answer, _call, wire: _send(answer, _drop(fault, wire)),
-    "truncate": lambda _fault, answer, *_: _send(answer, _truncate(answer.get_data())),
-    "drip": lambda fault, answer, _call, wire: _send(answer, _drip(fault, answer, answer.get_data(), wire)),
+    "drop": lambda fault, answer, _call, wire: _stream_body(answer, _drop(fault, wire)),
+    "truncate": lambda _fault, answer, *_: _stream_body(answer, _truncate(answer.get_data())),
+    "drip": lambda fault, answer, _call, wire: _stream_body(answer, _drip(fault, answer, answer.get_data(), wire)),
     "huge": _huge,
 }
 
