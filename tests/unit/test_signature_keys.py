@@ -15,7 +15,7 @@ from integrations.senders.auth.schemes import SCHEMES
 from integrations.senders.auth.standard_webhooks import (
     draft_message,
     key_bytes,
-    read_message,
+    parse_message,
     sign_message,
     signature_of_version,
 )
@@ -96,7 +96,7 @@ def test_its_timestamp_is_in_utc_wherever_the_clock_is():
 
 def test_its_timestamp_is_read_in_utc_wherever_the_machine_is():
     headers = sign_message([Secret("whsec_" + "A" * 32)], draft_message(draft(), NOW)).headers
-    assert read_message(incoming(headers)).sent == NOW
+    assert parse_message(incoming(headers)).sent == NOW
 
 
 def test_a_message_is_signed_by_each_of_the_secrets_while_one_is_replaced():
