@@ -10,7 +10,7 @@ from cobrowse.genesys import Genesys
 from cobrowse.ledger import Acquired, InitiationRecord, Ledger
 from cobrowse.model import Command, Ending, Outcome, Status
 from cobrowse.outcomes import outcome_of
-from cobrowse.waiting import refresh_if_completed, wait_for_owner
+from cobrowse.waiting import read_in_time, refresh_if_completed, wait_for_owner
 
 _UNSEEN = "conversation {id} does not show a session that the customer may still accept"
 _UNSEEN_HINT = "Nothing was ended: retry, until the offer has ended or the conversation shows it."
@@ -25,7 +25,7 @@ def end_session(genesys: Genesys, ledger: Ledger, attempt: Attempt, acquired: Ac
     """
     waited = []
     for lease in acquired.ahead:
-        entry = ledger.read(lease.id, seconds=attempt.deadline.remaining())
+        entry = read_in_time(ledger, lease.id, attempt)
         waited.append(wait_for_owner(ledger, entry, attempt, lease.lease_owner))
     known = [entry for entry in (*waited, *acquired.history) if entry is not None and entry.command.action == "start"]
     target = _begin(genesys, ledger, attempt)
@@ -63,7 +63,7 @@ def preview_end(genesys: Genesys, ledger: Ledger, attempt: Attempt) -> Outcome:
 def _begin(genesys: Genesys, ledger: Ledger, attempt: Attempt) -> InitiationRecord | None:
     """The initiation to end, as it stands now, its session known to the attempt; None for a whole conversation."""
     command = attempt.command
-    target = ledger.read(command.ends, seconds=attempt.deadline.remaining()) if command.ends else None
+    target = read_in_time(ledger, command.ends, attempt) if command.ends else None
     session_id = target.checkpoint.session.cobrowse_session_id if target is not None else ""
     facts = {"conversation_id": command.conversation_id, "cobrowse_session_id": session_id}
     attempt.update_session(facts, flow=genesys.ending().name)

@@ -10,7 +10,7 @@ from cobrowse.genesys import Genesys
 from cobrowse.ledger import Acquired, Checkpoint, InitiationRecord, Ledger
 from cobrowse.model import Outcome, Status
 from cobrowse.outcomes import joined_outcome, outcome_of, visible_session
-from cobrowse.waiting import applies_to_all_waiters, exclude_ended, refresh_if_completed, wait_for_owner
+from cobrowse.waiting import applies_to_all_waiters, exclude_ended, read_in_time, refresh_if_completed, wait_for_owner
 
 # Share of the time left that a check takes at most without which the session can be started as well.
 OPTIONAL_CHECK_SHARE = 0.3
@@ -18,13 +18,13 @@ OPTIONAL_CHECK_SHARE = 0.3
 
 def join_or_run(genesys: Genesys, ledger: Ledger, attempt: Attempt, acquired: Acquired) -> Outcome:
     """The outcome of an acquired initiation: another one's, a live session, or that of its own flow."""
-    may_be_there, waited = bool(acquired.history), list[InitiationRecord]()
+    may_be_there, may_be_over, waited = bool(acquired.history), False, list[InitiationRecord]()
     for lease in acquired.ahead:
-        entry = ledger.read(lease.id, seconds=attempt.deadline.remaining())
+        entry = read_in_time(ledger, lease.id, attempt)
         ended = wait_for_owner(ledger, entry, attempt, lease.lease_owner)
         latest = ended or entry
         if latest is not None and latest.command.action == "end":
-            acquired = exclude_ended(ledger, attempt, acquired)
+            may_be_over = True
         elif latest is not None and latest.ended is None:  # else one of the ends waited for has ended its session
             if ended is not None and applies_to_all_waiters(ended):
                 return _join(attempt, ended)
@@ -32,6 +32,8 @@ def join_or_run(genesys: Genesys, ledger: Ledger, attempt: Attempt, acquired: Ac
                 # It crashed, is running again or has failed permanently, and may have invited the customer before that.
                 waited.append(latest)
         may_be_there = may_be_there or ended is None or ended.checkpoint.may_have_notified
+    if may_be_over:
+        acquired = exclude_ended(ledger, attempt, acquired)
     acquired = replace(acquired, history=(*waited, *acquired.history))
     command = attempt.command
     # Nothing may be started before the conversation has been checked.

@@ -146,9 +146,10 @@ class Lease(NamedTuple):
 class Acquired:
     """The lease is ours: a new initiation (`entry.attempts` is 1), one continued, or one taken over after a crash.
 
-    `ahead` are the other initiations of the conversation that were running at the moment of this claim, the newest
-    first: all of them were claimed before this one, and this one waits for them. `history` are those that
-    were not running and may have invited the customer, the newest first, as far back as the ledger's retention.
+    `ahead` are the other initiations of the conversation that were running at the moment of this claim, the ends before
+    the starts, of each the newest first: all of them were claimed before this one, and this one waits for them.
+    `history` are those that were not running and may have invited the customer, the newest first, as far back as the
+    ledger's retention.
 
     Claims of a conversation are in one order, so no two wait for each other. Only where a store can't see that order (a
     take-over claimed while the other's `ahead` is being read) both may be ahead of each other; a deadline ends that.

@@ -60,7 +60,8 @@ class HealthEndpoints:
             name: "ok" if problem is None else self._visible_message(problem) for name, problem in problems.items()
         }
         wrong = {name: problem for name, problem in problems.items() if problem is not None}
-        unready = any(not self._is_tolerated(name, problem) for name, problem in wrong.items())
+        critical = {name: problem for name, problem in wrong.items() if name not in self.non_critical}
+        unready = any(name not in self.transient or not problem.retryable for name, problem in critical.items())
         status = "failing" if unready else "degraded" if wrong else "ok"
         return responses.json({"status": status, "checks": checks}, 503 if unready else 200)
 
@@ -70,9 +71,6 @@ class HealthEndpoints:
             raise NotAuthenticated("metrics require authentication", hint=_HINT)
         body, content_type = self.exposition(request.headers.get("Accept", ""))
         return Response(body, content_type=content_type)
-
-    def _is_tolerated(self, name: str, problem: CobrowseError) -> bool:
-        return name in self.non_critical or (name in self.transient and problem.retryable)
 
     def _visible_message(self, problem: CobrowseError) -> str:
         """The problem's message for those who may read metrics, since it can name hosts and files; else its code."""

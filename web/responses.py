@@ -120,8 +120,8 @@ def respond(outcomes: Sequence[Outcome], mode: ResponseMode, more: Answer | None
         response.headers["Idempotent-Replayed"] = "true"
     waits = [wait_seconds(outcome.failure) for outcome in outcomes if outcome.failure and outcome.failure.retryable]
     if waits:
-        longest = mode.response_policy.max_retry_after if mode.response_policy is not None else None
-        response.headers["Retry-After"] = str(max(waits) if longest is None else min(max(waits), longest))
+        policy = mode.response_policy
+        response.headers["Retry-After"] = policy.retry_after(max(waits)) if policy is not None else str(max(waits))
     return response
 
 

@@ -28,8 +28,9 @@ RETURNING id, seq, attempts, updated,
 # A keyless row gives its lock key away when the next claim asks for it: at its end, each index would be written again.
 RELEASE_LOCK = "UPDATE initiations SET lock_key = :released_lock_key WHERE id = :id AND state <> 'running'"
 
-# Run after a claim, by its lock key, so that neither waits for the other's answer. Running ones are waited for in the
-# order of their claims, so no two wait for each other; of two new rows the one with the smaller number was first.
+# Run after a claim, by its lock key, so that neither waits for the other's answer. Only those are waited for that were
+# claimed before, so no two wait for each other; of two new rows the one with the smaller number was first. Ends come
+# first: one that is claimed again is about to end what was started after its row was made.
 PREVIOUS = """
 SELECT {columns} FROM initiations, (
     SELECT seq AS won_seq, conversation_id AS won_conversation_id, attempts AS won_attempts
@@ -37,7 +38,8 @@ SELECT {columns} FROM initiations, (
 WHERE conversation_id = won_conversation_id AND conversation_id <> '' AND seq <> won_seq
     AND CASE WHEN state = 'running' AND lease_until > {now} THEN won_attempts > 1 OR seq < won_seq
         ELSE may_have_notified AND ended = 0 END
-ORDER BY CASE WHEN state = 'running' AND lease_until > {now} THEN 0 ELSE 1 END, seq DESC
+ORDER BY CASE WHEN state = 'running' AND lease_until > {now} THEN CASE action WHEN 'end' THEN 0 ELSE 1 END ELSE 2 END,
+    seq DESC
 """
 
 RECLAIM = """

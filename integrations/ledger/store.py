@@ -21,6 +21,7 @@ from cobrowse.ledger import (
 from cobrowse.lookup import outcome_on_record
 from cobrowse.model import Outcome
 from cobrowse.outcomes import state_of
+from cobrowse.waiting import MIN_READ_SECONDS
 from integrations.ledger import queries, record_columns
 from integrations.ledger.budgets import BudgetTable
 from integrations.ledger.callbacks import CallbackTable
@@ -37,8 +38,6 @@ from integrations.ledger.tokens import NoteTable, TokenTable
 
 # Attempts of a claim whose lock key another one acquired and released in the same moment.
 MAX_CLAIM_ATTEMPTS = 20
-# Seconds that a read of a row may take though a wait is over: an answer in time is worth a little delay.
-MIN_READ_SECONDS = 0.25
 # Seconds between reads of a row that another process works on: soon at first, for most take a moment only.
 MIN_POLL_INTERVAL, MAX_POLL_INTERVAL, POLL_BACKOFF = 0.01, 0.1, 1.5
 

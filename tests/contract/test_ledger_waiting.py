@@ -3,9 +3,12 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
+from cobrowse.clock import SystemClock
+from cobrowse.initiation import Initiation
 from cobrowse.ledger import Lease
 from tests.clocks import HANGS
 from tests.contract.ledgers import (
@@ -25,6 +28,7 @@ from tests.contract.ledgers import (
     uncommitted,
     won,
 )
+from tests.scripted import ScriptedGenesys
 
 # The other initiation of a conversation
 
@@ -87,6 +91,30 @@ def test_a_row_that_is_continued_waits_for_a_younger_one_that_is_running(ledger)
     assert won(ledger, continued).ahead == (Lease(second.id, second.lease_owner),)
     third = won(ledger, keyed(key="third"))
     assert third.ahead == (Lease(second.id, second.lease_owner), Lease(first.id, continued.lease_owner))
+
+
+@pytest.mark.parametrize("make", [keyed, claim_of])
+def test_who_waits_until_its_deadline_hears_that_the_first_one_runs_and_for_how_long(ledger, make):
+    first = make()
+    won(ledger, first)
+
+    initiation = Initiation(ScriptedGenesys(), ledger, SystemClock(), lambda: "mine", "a worker")
+    told = initiation(replace(first.command, deadline_seconds=0.05))
+
+    assert told.failure.code == "in_progress"
+    assert 0 < told.failure.retry_after < LEASE
+
+
+def test_ends_are_waited_for_first_also_one_that_is_continued(ledger):
+    """It is about to end what has been started since its row was made."""
+    end, start, end_of_another = keyed(key="end", action="end"), keyed(key="start"), keyed(key="2nd", action="end")
+    won(ledger, end)
+    failed(ledger, end)
+    won(ledger, start)
+    won(ledger, again(end))
+    won(ledger, end_of_another)
+
+    assert [lease.id for lease in won(ledger, keyed(key="last")).ahead] == [end_of_another.id, end.id, start.id]
 
 
 def test_a_row_that_a_person_runs_again_waits_for_a_running_one_and_sees_who_invited(ledger):

@@ -108,6 +108,12 @@ def test_a_run_of_an_automation_that_is_about_two_conversations_starts_both(deli
     assert [box.invitations(one) for one in (WEBCHAT, VOICE)] == [1, 1]
 
 
+def test_a_workflow_of_hubspots_reads_its_wait_in_milliseconds(deliver, box):
+    box.faults.add(operation="any", kind="status", status=429, retry_after=40, times="always")
+    answer = deliver("hubspot-workflow", {"genesys_conversation_id": WEBCHAT})
+    assert (answer.status_code, answer.headers["Retry-After"], answer.json["retryAfterSeconds"]) == (503, "40000", 40)
+
+
 def test_a_callers_own_key_is_held_to_what_it_came_with_first(deliver, box):
     headers = {"Idempotency-Key": "k-1"}
     assert deliver("helpdesk", {"conversationId": WEBCHAT}, headers).json["status"] == "initiated"

@@ -8,6 +8,7 @@ customer closes, conversations that end. The same seed gives the same trace, byt
 
     python -m tests.simulation --seeds 100000 --workers 2
     python -m tests.simulation --seed 4711                 the trace of one run
+    python -m tests.simulation --mutants --workers 2       the first seed that shows each mutant
 
 What is real: cobrowse.* and integrations.genesys.* behind its `connect`. What is simulated, and what it assumes:
 
@@ -33,9 +34,14 @@ What is real: cobrowse.* and integrations.genesys.* behind its `connect`. What i
   seen.
 - In some runs agents ring before they answer, customers leave while the conversation is open, and workers admit two
   initiations at a time.
+- In some runs starts and ends of one conversation take turns, faster than any of it is done, with dry runs between
+  them. Who has waited is told of an end at once or, as across processes, by its next read.
 
-The modules: scheduler (time, greenlets) · mischief (what goes wrong) · genesys, wire · ledger · parts (clock, lock,
-token store) · service (workers, deliveries) · callers · scenario (one seed) · invariants (what must hold) · mutants
+The modules: scheduler (time, greenlets) · mischief (what goes wrong) · conversations, genesys, wire · rows, statements,
+ledger · parts (clock, lock, token store) · service (workers, deliveries) · callers · mixture, back_and_forth (who asks
+for what) · scenario (one seed) · evidence, invitations, answers, invariants (what must hold) · mutants, mutant_ledgers
 (the product with a part taken out, which the invariants must notice) · stored (the same world on the statements of
-integrations.ledger: `--stored`).
+integrations.ledger: `--stored`) · telling (the callbacks of a run).
+
+A change of what a run draws gives every seed another run: `--mutants` says which seeds the mutants then need.
 """

@@ -11,6 +11,7 @@ from multiprocessing import Pool
 
 import structlog
 
+from tests.simulation.mutants import MUTANTS, first_seed, shows
 from tests.simulation.scenario import SOUND, Run, run
 from tests.simulation.stored import STORED
 
@@ -44,10 +45,13 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, help="the first of them")
     parser.add_argument("--seed", type=int, help="replay this one and print its trace")
     parser.add_argument("--stored", action="store_true", help="on the service's own ledger statements, slower")
+    parser.add_argument("--mutants", action="store_true", help="which is the first seed that shows each mutant")
     parser.add_argument("--workers", type=int, default=1, help="processes to share the work")
     wish = parser.parse_args()
     # What the service says of a simulated org is no news.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    if wish.mutants:
+        return _find_mutants(wish.workers)
     if wish.seed is not None:
         return _replay(run(wish.seed, STORED if wish.stored else SOUND))
     start = time.perf_counter()
@@ -74,6 +78,21 @@ def _batches(batch: Callable[[range], Broken], first: int, count: int, workers: 
     with Pool(workers) as pool:
         for seeds, found in zip(ranges, pool.imap(batch, ranges), strict=True):
             yield len(seeds), found
+
+
+def _first_seed(number: int) -> int | None:
+    return first_seed(MUTANTS[number])
+
+
+def _find_mutants(workers: int) -> int:
+    """Exit status 1 if a mutant is not shown by the seed that its `shown_by` names."""
+    with Pool(workers) as pool:
+        firsts = pool.map(_first_seed, range(len(MUTANTS)), 1)
+    for mutant, seed in zip(MUTANTS, firsts, strict=True):
+        say(f"{'none' if seed is None else seed:>5} {mutant.name}")
+    stale = [mutant.name for mutant in MUTANTS if not shows(mutant, mutant.shown_by)]
+    say(f"shown_by is to be changed of: {'; '.join(stale) or 'none'}")
+    return 1 if stale else 0
 
 
 def _replay(what: Run) -> int:

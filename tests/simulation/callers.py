@@ -1,8 +1,12 @@
 """Who asks for sessions, and how they behave when no answer comes: each kind of caller is one function, an actor."""
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from random import Random
 
+from cobrowse.errors import CobrowseError
 from cobrowse.ledger import State
+from cobrowse.lookup import Lookup
 from cobrowse.model import Command
 from tests.simulation.service import Delivery, Service
 
@@ -22,6 +26,7 @@ class Request:
     repeats: int = 1
     pauses: tuple[float, ...] = (0.0, 0.5, 3.0)
     ignored: bool = False
+    dry: bool = False
     given_up: bool = False
 
 
@@ -81,6 +86,24 @@ class Callers:
             command = replace(entry.command, deadline_seconds=patience, correlation_id=correlation)
             self.service.deliver(Delivery(command, again, world.alive(), again=entry), patience)
 
+    def ask_for_status(self, dice: Random) -> None:
+        """Somebody asks what has become of a start, and how far its session is."""
+        starts = [row for row in self.service.ledger.rows if row.command.action == "start"]
+        if not starts:
+            return
+        row = dice.choice(starts)
+        self._sent += 1
+        command = replace(row.command, key="", deadline_seconds=5.0, correlation_id=f"status-{self._sent}")
+
+        def work(initiation):
+            lookup = Lookup(initiation.ledger, initiation.genesys, initiation.clock)
+            with suppress(CobrowseError):  # it is no answer, and has no promise to keep
+                delivery.record = lookup.find(command, row.id)
+                delivery.view, _ = lookup.check(command, delivery.record)
+
+        delivery = Delivery(command, work, self.world.alive())
+        self.service.deliver(delivery, command.deadline_seconds)
+
     def _until_final(self, request: Request) -> None:
         for _ in range(request.tries):
             delivery = self._deliver(request)
@@ -94,9 +117,11 @@ class Callers:
         command = replace(request.command, correlation_id=f"{request.label}-{self._sent}")
 
         def work(initiation):
+            if request.dry:
+                return initiation.preview(command)
             return initiation.ignore(command, "not of interest") if request.ignored else initiation(command)
 
-        delivery = Delivery(command, work, self.world.alive(), ignored=request.ignored)
+        delivery = Delivery(command, work, self.world.alive(), ignored=request.ignored, dry=request.dry)
         self.service.deliver(delivery, request.patience)
         return delivery
 

@@ -1,13 +1,13 @@
 """A simulated Genesys Cloud: conversations, sessions, tokens, and what its endpoints do, in either shape."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import timedelta
 from random import Random
 
 import httpx
 import orjson
 
+from tests.simulation.conversations import Conversation, Session
 from tests.simulation.scheduler import START, WRONG, Scheduler
 
 # Seconds after a broken or failed call by when its effect, if there is one, shows in the conversation. The probe looks
@@ -21,42 +21,6 @@ USER_TOKEN = "of-a-person"
 # The service user's token, as the ledger has it: it never expires either.
 SERVICE_TOKEN = "service-token"
 _DEMANDS = (("media", "cobrowse"), ("sessions",), ("media", "cobrowse", "sessions", "webchat"))
-
-
-@dataclass
-class Session:
-    """A cobrowse session. `invitations`: (when, whose call) for each time that the customer was asked.
-
-    `offered_until`: an offer that the conversation does not show, once it is on record, until it is accepted or lapses.
-    `unseen_until`: an invitation that the conversation does not show, once its answer has come home, until then.
-    `asked` is when its creation was asked for, `heard` when the answer to that came home.
-    """
-
-    id: str
-    flow: str
-    created_by: str
-    asked: float
-    conversation: str = ""
-    media_id: str = ""
-    seen_from: float = 0.0
-    ended: float = float("inf")
-    invitations: list[tuple[float, str]] = field(default_factory=list)
-    offered_until: float = 0.0
-    unseen_until: float = 0.0
-    accepted: bool = False
-    heard: float = float("inf")
-
-
-@dataclass
-class Conversation:
-    """A conversation; `ended` when it is over. An agent has it from `answered` on, the customer until `left`."""
-
-    id: str
-    kind: str
-    ended: float = float("inf")
-    answered: float = 0.0
-    left: float = float("inf")
-    sessions: list[Session] = field(default_factory=list)
 
 
 class Platform:
@@ -93,6 +57,8 @@ class Platform:
         self.unread: dict[str, list[float]] = {}
         # When whose call to create was first answered with a success that does not say what it made.
         self.nameless: dict[str, float] = {}
+        # Whose calls were more than a look.
+        self.touched: set[str] = set()
         # Whose call to end was answered with a page that says nothing.
         self.garbled: set[str] = set()
 

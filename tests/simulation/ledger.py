@@ -1,57 +1,39 @@
-"""A simulated ledger: the protocol's contract in memory, its own clock, and a line to it that can fail."""
+"""A simulated ledger: the protocol's contract in memory, behind a line to it that can fail, and its power."""
 
 from collections.abc import Callable
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from random import Random
 
 from cobrowse.callbacks import Callback
 from cobrowse.errors import LedgerUnavailable
-from cobrowse.ledger import (
-    Acquired,
-    Checkpoint,
-    Claim,
-    ClaimResult,
-    InitiationRecord,
-    Lease,
-    LeaseLost,
-    State,
-    released_lock_key,
-)
+from cobrowse.ledger import Checkpoint, Claim, ClaimResult, InitiationRecord, Lease, LeaseLost, State
 from cobrowse.model import Outcome
 from cobrowse.outcomes import state_of
 from tests.simulation import mischief
-from tests.simulation.rows import PowerCut, Row, Settled, Win
+from tests.simulation.rows import PowerCut
 from tests.simulation.scheduler import Call, Scheduler
-
-_EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
-_AGAIN = (State.FAILED_RETRYABLE, State.RUNNING)
+from tests.simulation.statements import Statements
 
 
-class SimulatedLedger:
-    """Survives every worker, and a power cut as far as the protocol says.
+class SimulatedLedger(Statements):
+    """Survives every worker, and a power cut as far as the protocol says. `cuts` counts the power cuts.
 
-    `wins`, `settled` and `ends` are for the invariants: what was committed, in order; an end as its row and attempt.
-    `cuts` counts the power cuts.
+    `failed`: it was once out of reach, or its answer was lost.
+
+    A mutant overrides what one of its statements does.
     """
 
     def __init__(self, world: Scheduler, legs: tuple[float, float]) -> None:
-        self.world = world
+        super().__init__(world)
         self.legs = legs
-        self.rows: list[Row] = []
-        self.slots: dict[str, Row] = {}
-        self.by_id: dict[str, Row] = {}
-        self.wins: list[Win] = []
-        self.settled: list[Settled] = []
-        self.ends: list[tuple[Row, int]] = []
         self.cuts = 0
+        self.failed = False
         self.lose_workers: Callable[[], None] = lambda: None
         self._power = PowerCut(world.seed)
+        # Else who waits finds out by reading again after a moment, as across processes.
+        self._notifies = Random(f"notifies {world.seed}").random() < 0.7
         self._commits = 0
         # What a power cut leaves; None as long as that is everything.
         self._on_disk: object = None
-        random = world.random
-        self._rate = random.choice((1.0, 1.0, 0.99, 1.01))
-        self._offset = random.choice((0.0, 3600.0, 1e6))
 
     def close(self) -> None:
         """The run is over."""
@@ -69,8 +51,7 @@ class SimulatedLedger:
         return self.reached("find", lock_key, lambda: self._find(lock_key))
 
     def reclaim(self, lease: Lease, lease_seconds: float, *, seconds: float | None = None) -> ClaimResult | None:
-        # A worker's actors are named after what was delivered to it.
-        correlation = self.world.alive().name.rpartition("/")[2]
+        correlation = self._who_asks()
 
         def effect() -> ClaimResult | None:
             return self._reclaim(lease, lease_seconds, correlation)
@@ -90,10 +71,15 @@ class SimulatedLedger:
             raise LeaseLost
 
     def mark_ended(self, entry: InitiationRecord, *, seconds: float | None = None) -> None:
-        self.reached("mark ended", entry.id, self.committing(lambda: self._mark_ended(entry), durable=False))
+        correlation = self._who_asks()
+        effect = self.committing(lambda: self._mark_ended(entry, correlation), durable=False)
+        self.reached("mark ended", entry.id, effect)
 
     def read(self, initiation_id: str, *, seconds: float | None = None) -> InitiationRecord | None:
-        return self.reached("read", initiation_id, lambda: self._read(initiation_id))
+        entry = self.reached("read", initiation_id, lambda: self._read(initiation_id), seconds)
+        if entry is not None and entry.ended is not None:
+            self.told_ended.append((self.world.now, self._who_asks(), entry.id))
+        return entry
 
     def wait(self, initiation_id: str, seconds: float) -> None:
         row, world = self.by_id.get(initiation_id), self.world
@@ -101,118 +87,15 @@ class SimulatedLedger:
         moment = max(min(seconds, world.between(0.05, 2.0)), 0.001)
         world.tempt(moment)
         actor = world.alive()
-        if row is not None and row.state is State.RUNNING:
+        if row is not None and row.state is State.RUNNING and self._notifies:
             row.waiting.append(actor)
         world.park(moment)
         if row is not None and actor in row.waiting:
             row.waiting.remove(actor)
 
-    # What the statements do. A mutant overrides one of these.
-
-    def _claim(self, claim: Claim) -> ClaimResult:
-        row = self._holding(claim.lock_key)
-        if row is None:
-            row = self._new(claim)
-            return self._won(row)
-        is_others = claim.command.key and row.command.fingerprint != claim.command.fingerprint
-        if is_others or row.state not in _AGAIN or self._left(row) > 0:
-            return self.entry(row)
-        self._take(row, claim.lease_owner, claim.lease_seconds, claim.command.correlation_id)
-        return self._won(row)
-
-    def _find(self, lock_key: str) -> InitiationRecord | None:
-        row = self.slots.get(lock_key)
-        return self.entry(row) if row is not None else None
-
-    def _reclaim(self, lease: Lease, lease_seconds: float, correlation: str) -> ClaimResult | None:
-        row = self.by_id.get(lease.id)
-        if row is None:
-            return None
-        if row.state not in (State.FAILED_FINAL, State.FAILED_RETRYABLE) and (
-            row.state is not State.RUNNING or self._left(row) > 0
-        ):
-            return self.entry(row)
-        self._take(row, lease.lease_owner, lease_seconds, correlation)
-        return self._won(row)
-
-    def _begin(self, lease: Lease, checkpoint: Checkpoint) -> bool:
-        row = self._held(lease)
-        if row is None:
-            return False
-        row.checkpoint, row.updated, row.ended = checkpoint, self.now(), 0.0
-        return True
-
-    def _settle(self, lease: Lease, checkpoint: Checkpoint, outcome: Outcome) -> bool:
-        row, state = self._held(lease), state_of(outcome)
-        if row is None:
-            return False
-        row.late = self._left(row) <= 0
-        row.state, row.checkpoint, row.updated, row.until = state, checkpoint, self.now(), 0.0
-        row.outcome = replace(outcome, spans=(), replayed=False)
-        if not row.command.key and self.slots.get(row.lock_key) is row:
-            del self.slots[row.lock_key]
-            row.lock_key = released_lock_key(row.id)
-            self.slots[row.lock_key] = row
-        self.settled.append(Settled(self.world.now, row, lease.lease_owner, state, row.outcome, row.attempts))
-        for actor in row.waiting:
-            if not actor.dead:
-                self.world.wake(actor)
-        row.waiting.clear()
-        return True
-
-    def _mark_ended(self, entry: InitiationRecord) -> None:
-        row = self.by_id.get(entry.id)
-        if row is not None and not row.ended:
-            row.ended = self.now()
-            self.ends.append((row, entry.attempts))
-
-    def _read(self, initiation_id: str) -> InitiationRecord | None:
-        row = self.by_id.get(initiation_id)
-        return self.entry(row) if row is not None else None
-
-    def _holding(self, lock_key: str) -> Row | None:
-        return self.slots.get(lock_key)
-
-    def _held(self, lease: Lease) -> Row | None:
-        row = self.by_id.get(lease.id)
-        return row if row is not None and row.state is State.RUNNING and row.lease_owner == lease.lease_owner else None
-
-    def _new(self, claim: Claim) -> Row:
-        row = Row(
-            claim.id,
-            len(self.rows),
-            claim.lock_key,
-            claim.command,
-            claim.checkpoint,
-            claim.lease_owner,
-            self.now() + claim.lease_seconds,
-            self.now(),
-        )
-        self.rows.append(row)
-        self.slots[claim.lock_key] = row
-        self.by_id[row.id] = row
-        self.wins.append(Win(self.world.now, row, claim.command.correlation_id, 1))
-        return row
-
-    def _take(self, row: Row, lease_owner: str, lease_seconds: float, correlation: str) -> None:
-        row.state, row.lease_owner, row.attempts = State.RUNNING, lease_owner, row.attempts + 1
-        row.updated = self.now()
-        row.until = row.updated + lease_seconds
-        self.wins.append(Win(self.world.now, row, correlation, row.attempts))
-
-    def _won(self, row: Row) -> Acquired:
-        if not row.conversation:
-            return Acquired(self.entry(row))
-        ahead, history = self._others(row)
-        holds = tuple(Lease(other.id, other.lease_owner) for other in ahead)
-        return Acquired(self.entry(row), holds, tuple(map(self.entry, history)))
-
-    def _others(self, row: Row) -> tuple[list[Row], list[Row]]:
-        """Who else is at work on the conversation, and who may have invited; the newest first."""
-        others = [other for other in reversed(self.rows) if other is not row and other.conversation == row.conversation]
-        ahead = [other for other in others if self._left(other) > 0]
-        invited = [other for other in others if other.checkpoint.may_have_notified and not other.ended]
-        return ahead, [other for other in invited if not self._left(other)]
+    def _who_asks(self) -> str:
+        """The correlation id of the delivery that the current actor is at work on: a worker's actors are named so."""
+        return self.world.alive().name.rpartition("/")[2]
 
     # The power.
 
@@ -263,39 +146,14 @@ class SimulatedLedger:
         self.slots, self.by_id = slots, {row.id: row for row, _ in rows}
         del self.settled[settled:], self.ends[ends:]
 
-    def now(self) -> float:
-        """The ledger's own clock, in seconds."""
-        return self._offset + self.world.now * self._rate
-
-    def _left(self, row: Row) -> float:
-        return max(0.0, row.until - self.now()) if row.state is State.RUNNING else 0.0
-
-    def at_work(self, row: Row) -> bool:
-        """Whether somebody is: its lease has not run out."""
-        return self._left(row) > 0
-
-    def entry(self, row: Row) -> InitiationRecord:
-        updated = _EPOCH + timedelta(seconds=row.updated)
-        left, outcome = self._left(row), row.outcome
-        return InitiationRecord(
-            row.id,
-            row.command,
-            row.state,
-            row.attempts,
-            row.checkpoint,
-            row.lease_owner,
-            left,
-            0,
-            outcome,
-            None,
-            updated,
-            _EPOCH + timedelta(seconds=row.ended) if row.ended else None,
-        )
-
-    def reached(self, name: str, what: str, effect: Callable[[], object]) -> object:
+    def reached(self, name: str, what: str, effect: Callable[[], object], seconds: float | None = None) -> object:
+        """The effect's value, from behind the line. One that may take so many `seconds` is not sent with less time."""
         world = self.world
         there, back = world.between(*self.legs), world.between(*self.legs)
         fate = world.mischief.operation(name)
+        if seconds is not None and there + back >= seconds:
+            world.note("ledger", name, what, "too late")
+            raise LedgerUnavailable(f"{name}: no time is left")
         world.note("ledger", name, what, fate)
         world.tempt(there + back)
         call = Call(effect)
@@ -305,6 +163,7 @@ class SimulatedLedger:
             world.send(call, there, back)
             world.park()
         if fate:
+            self.failed = True
             world.troubled()
             raise LedgerUnavailable(f"{name}: {fate}")
         return call.answer

@@ -26,7 +26,7 @@ ON_WORKERS = (CRASH, FREEZE)
 _CHANCES = (0.03, 0.1, 0.3)
 # Where it strikes at all: "" for anywhere, else what the operation's name begins with.
 _CALLS = ("", "", "POST /api", "GET")
-_OPERATIONS = ("", "", "claim", "begin", "settle")
+_OPERATIONS = ("", "", "claim", "begin", "settle", "read", "mark")
 
 
 class Mischief:

@@ -27,7 +27,7 @@ class Row:
     state: State = State.RUNNING
     outcome: Outcome | None = None
     late: bool = False
-    ended: float = 0.0
+    ended: float | None = None
     waiting: list[Actor] = field(default_factory=list)
 
     @property
@@ -38,12 +38,13 @@ class Row:
 
 @dataclass(frozen=True)
 class Win:
-    """A claim that was won: when, which row, by whose delivery, and what it had to look at."""
+    """A claim that was won: when, which row, by whose delivery, as which attempt of it. `order`: as in Noted."""
 
     at: float
     row: Row
     correlation: str
     attempt: int
+    order: int
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,22 @@ class Settled:
     state: State
     outcome: Outcome
     attempt: int
+
+
+@dataclass(frozen=True)
+class Noted:
+    """An end that was noted with a start: when, with which row and which attempt of it, by whose delivery.
+
+    `order` is greater the later it was committed, also of what is committed at one time. `awaited`: the lease of who
+    noted it was in force, so that whoever was claimed since was waiting for it.
+    """
+
+    at: float
+    row: Row
+    attempt: int
+    correlation: str
+    order: int
+    awaited: bool
 
 
 class PowerCut:

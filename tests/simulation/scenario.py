@@ -1,16 +1,17 @@
 """One run: what the seed draws, the world it happens in, and what is checked when it has come to rest."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from random import Random
 
 from cobrowse.initiation import Genesys, Initiation
-from cobrowse.ledger import State
-from cobrowse.model import Command, Secret, Status
+from cobrowse.model import Status
 from integrations.callbacks.sender import CallbackSender
 from integrations.genesys import Flows
-from tests.simulation.callers import Callers, Request
-from tests.simulation.genesys import USER_TOKEN, Platform, Session
+from tests.simulation import mixture
+from tests.simulation.callers import Callers
+from tests.simulation.conversations import Session
+from tests.simulation.genesys import Platform
 from tests.simulation.invariants import violations
 from tests.simulation.ledger import SimulatedLedger
 from tests.simulation.scheduler import Scheduler
@@ -32,9 +33,6 @@ _WRONG_ORG = ("media", ("native",))
 _API_LEGS = ((0.0, 0.0), (0.01, 0.06), (0.02, 0.2))
 _SLOW = (0.05, 0.5)
 _LEDGER_LEGS = ((0.0, 0.0), (0.001, 0.01), (0.001, 0.05))
-_DEADLINES = (2.0, 3.0, 5.0, 10.0, 20.0)
-_LONG = (10.0, 20.0)
-_CREDENTIALS = ("", "", "another")
 
 
 @dataclass(frozen=True)
@@ -97,15 +95,15 @@ def run(seed: int, mutant: Mutant = SOUND) -> Run:
     platform.stands_unseen = lambda session: _stands_unseen(ledger, platform, session)
     callers = Callers(service)
     world.note("org", mode, *endpoints)
-    _open_conversations(world, platform)
-    _call(world, callers, platform, _LONG if slow else _DEADLINES)
+    mixture.open_conversations(world, platform)
+    mixture.send_requests(world, callers, platform, mixture.LONG if slow else mixture.DEADLINES)
     rested = world.run()
     if rested:
         world.mischief.budget = 0
-        _sweep(world, callers)
+        mixture.sweep(world, callers)
         rested = world.run()
     if rested and ledger.cuts:  # the power may have gone in the middle of that
-        _sweep(world, callers)
+        mixture.sweep(world, callers)
         rested = world.run()
     found = violations(service, callers) if rested else ["the run did not come to rest"]
     if rested and ledger.events() is not None:
@@ -134,102 +132,3 @@ def _stands_unseen(ledger: SimulatedLedger, platform: Platform, session: Session
         return False
     settled = row.outcome is not None and row.outcome.status is Status.UNVERIFIED and not row.late
     return settled or ledger.at_work(row)
-
-
-def _open_conversations(world: Scheduler, platform: Platform) -> None:
-    random = world.random
-    for name in ("c1", "c2")[: random.choice((1, 2))]:
-        platform.open(name, random.choice(("chat", "chat", "call", "message")))
-        if random.random() < 0.08:
-            world.at(world.between(0.0, 15.0), lambda name=name: platform.end(name))
-
-
-def _call(world: Scheduler, callers: Callers, platform: Platform, deadlines: tuple[float, ...]) -> None:
-    """The callers of this run, each with its own start."""
-    random, dice, named = world.random, Random(f"callers {world.seed}"), Random(f"channels {world.seed}")
-    names = list(platform.conversations)
-    for number in range(random.choice((1, 1, 2, 2, 2, 3, 4))):
-        deadline = random.choice(deadlines)
-        patience = deadline + random.choice((-0.5, 0.5, 3.0)) * (deadline / 3)
-        name = names[0] if random.random() < 0.8 else names[-1]
-        start = random.choice((0.0, 0.0, world.between(0.0, 1.0), world.between(0.0, 30.0)))
-        credential = random.choice(_CREDENTIALS)
-        command = Command("crm", "", deadline, conversation_id=name, fingerprint=name, credential=credential)
-        command = replace(command, check_before_create=named.random() < 0.5)
-        if platform.rings and dice.random() < 0.5:
-            command = replace(command, start_when=dice.choice(("agent_connected", "customer_connected")))
-            command = replace(command, reuse_live_session=dice.random() < 0.5)
-        kind = random.random()
-        if kind < 0.5:
-            _send(world, callers, number, command, patience, start)
-        elif kind < 0.9:
-            latest = random.random() < 0.1
-            command = replace(command, sender="architect")
-            if latest:
-                command = replace(command, latest=True, conversation_id="", check_before_create=False)
-            pauses = random.choice(((0.0, 0.2, 3.0), (0.0, 10.0, 40.0)))
-            request = Request(f"flow{number}", command, patience, random.choice((1, 2, 3, 4)), pauses=pauses)
-            world.spawn(request.label, lambda request=request: callers.keyless(request), after=start)
-        else:
-            request = Request(f"event{number}", replace(command, key=f"event{number}"), patience, ignored=True)
-            world.spawn(request.label, lambda request=request: callers.ignored_then_wanted(request), after=start)
-        if random.random() < 0.15:
-            world.spawn("operator", lambda deadline=deadline: callers.operator(deadline))
-    _end(world, callers, names, deadlines)
-
-
-def _end(world: Scheduler, callers: Callers, names: list[str], deadlines: tuple[float, ...]) -> None:
-    """Now and then somebody ends what is live, perhaps twice at once. Dice of its own leave the rest as it is."""
-    dice = Random(f"ends {world.seed}")
-    if dice.random() >= 0.3:
-        return
-    name, at = dice.choice(names), dice.choice((0.0, 1.0, 10.0, 30.0)) * dice.random()
-    for number in range(dice.choice((1, 1, 2))):
-        deadline = dice.choice(deadlines)
-        key = dice.choice(("end", f"end{number}"))
-        command = Command("crm", "", deadline, conversation_id=name, key=key, fingerprint="end", action="end")
-        # As long as an offer stands, or an invitation that nobody has seen, there is nothing final to be told.
-        request = Request(f"ender{number}", command, deadline + 1.0, repeats=dice.choice((0, 1)), pauses=(3.0, 10.0))
-        world.spawn(request.label, lambda request=request: callers.keyed(request), after=at)
-
-
-def _send(world: Scheduler, callers: Callers, number: int, command: Command, patience: float, start: float) -> None:
-    """A sender with keys: its deliveries may overlap, and now and then it uses a key for something else."""
-    random = world.random
-    special = random.random()
-    # Now and then two credentials have the same key.
-    command = replace(
-        command,
-        key=f"key{number if random.random() < 0.8 else ''}",
-        reuse_live_session=special < 0.2 or command.reuse_live_session,
-    )
-    if special > 0.92:
-        command = replace(command, latest=True, conversation_id="", fingerprint="latest", check_before_create=False)
-    if random.random() < 0.05:
-        command = replace(command, user_token=Secret(USER_TOKEN))
-    for copy in range(random.choice((1, 1, 1, 2, 3))):
-        label = f"sender{number}{'abc'[copy]}"
-        request = Request(label, command, patience, repeats=random.choice((0, 1, 2)))
-        late = start + random.choice((0.0, world.between(0.0, 2.0)))
-        world.spawn(label, lambda request=request: callers.keyed(request), after=late)
-    _reuse(world, callers, request, start)
-
-
-def _reuse(world: Scheduler, callers: Callers, request: Request, start: float) -> None:
-    """Now and then a sender takes a key for something else as well."""
-    if world.random.random() < 0.05:
-        command = replace(request.command, fingerprint="another")
-        other = replace(request, label=f"{request.label}-again", command=command, tries=1, repeats=0)
-        world.spawn(other.label, lambda: callers.keyed(other), after=start + world.between(0.0, 5.0))
-
-
-def _sweep(world: Scheduler, callers: Callers) -> None:
-    """Deliver once more what a dead worker, or a ledger that was away at the end, has left running."""
-    ledger = callers.service.ledger
-    left = [row for row in ledger.rows if row.state is State.RUNNING and not row.lock_key.startswith("id:")]
-    for row in left:
-        command = replace(row.command, deadline_seconds=20.0)
-        if not command.key:
-            command = replace(command, latest=False)
-        request = Request(f"sweep-{row.id}", command, 60.0, repeats=0, pauses=(30.0,))
-        world.spawn(request.label, lambda request=request: callers.keyed(request))

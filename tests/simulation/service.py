@@ -8,7 +8,7 @@ from cobrowse.admission import Admission
 from cobrowse.errors import InternalError, KeyReused
 from cobrowse.initiation import Genesys, Initiation
 from cobrowse.ledger import InitiationRecord, lock_key_for
-from cobrowse.model import Command, Outcome, Secret
+from cobrowse.model import Command, Outcome, Secret, SessionView
 from integrations.genesys import Flows, UserClient, connect
 from tests.simulation.genesys import API, LOGIN, Platform
 from tests.simulation.ledger import SimulatedLedger
@@ -16,13 +16,14 @@ from tests.simulation.parts import Lock, LoggedIn, SimulatedClock, SimulatedToke
 from tests.simulation.scheduler import Actor, Process, Scheduler
 from tests.simulation.wire import Wire
 
-Work = Callable[[Initiation], Outcome]
+Work = Callable[[Initiation], Outcome | None]
 
 
 @dataclass
 class Delivery:
     """One time that a request reached a worker, and what came of it. `refused` is an error that is no Outcome.
 
+    `view` is the answer to who asks what has become of `record`.
     `on_request` and `ended` are when the worker had it; `heard` is whether the caller was still there for the answer.
     """
 
@@ -31,6 +32,9 @@ class Delivery:
     caller: Actor
     again: InitiationRecord | None = None
     ignored: bool = False
+    dry: bool = False
+    record: InitiationRecord | None = None
+    view: SessionView | None = None
     process: Process | None = None
     handler: Actor | None = None
     on_request: float = -1.0

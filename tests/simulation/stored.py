@@ -140,9 +140,9 @@ class StoredLedger(SimulatedLedger):
             return False
         return super()._settle(lease, checkpoint, outcome)
 
-    def _mark_ended(self, entry: InitiationRecord) -> None:
+    def _mark_ended(self, entry: InitiationRecord, correlation: str) -> None:
         self.store.mark_ended(entry)
-        super()._mark_ended(entry)
+        super()._mark_ended(entry, correlation)
 
     def _read(self, initiation_id: str) -> InitiationRecord | None:
         return self.store.read(initiation_id)

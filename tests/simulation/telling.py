@@ -70,7 +70,7 @@ class Telling:
         )
         sender = self.sender(self, lease, poster, self, clock, lambda works: [work() for work in works])
         self.world.spawn(f"{process.name}/lease", lambda: self.loop(RENEW_INTERVAL, lease.renew), process)
-        self.world.spawn(f"{process.name}/sender", lambda: self.loop(POLL_INTERVAL, sender.turn), process)
+        self.world.spawn(f"{process.name}/sender", lambda: self.loop(POLL_INTERVAL, sender.send_due), process)
 
     def lose_power(self) -> None:
         """The machine or its database goes, with what is not on disk: tries may be made again."""
@@ -166,7 +166,7 @@ def _longest(ledger: SimulatedLedger) -> float:
 def _outbox(ledger: SimulatedLedger) -> list[str]:
     """Each outcome on record has one event, so has each end that was noted with a start, and nothing else has."""
     expected = Counter(_event(each.row, EventType.of(each.state), each.attempt) for each in ledger.settled)
-    expected += Counter(_event(row, EventType.ENDED, attempt) for row, attempt in ledger.ends)
+    expected += Counter(_event(each.row, EventType.ENDED, each.attempt) for each in ledger.ends)
     kept = Counter(event.id for event in ledger.events())
     return [
         *(f"{one} is on record without its event" for one in expected - kept),

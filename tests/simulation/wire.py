@@ -40,6 +40,8 @@ class Wire(httpx.BaseTransport):
         method, path, headers, body = request.method, request.url.path, request.headers, request.content
         correlation = headers["inin-correlation-id"]
         self._platform.calls[correlation] = self._platform.calls.get(correlation, 0) + 1
+        if method != "GET" and path != "/oauth/token":
+            self._platform.touched.add(correlation)
         budget: float = request.extensions["timeout"]["read"]
         there, back = world.between(*self._legs), world.between(*self._legs)
         fate = world.mischief.call(f"{method} {path}")

@@ -100,6 +100,31 @@ def test_one_that_an_end_in_between_has_ended_is_neither_joined_nor_standing(cra
     assert (told.status, told.session.cobrowse_session_id) == (Status.INITIATED, "s-1")
 
 
+def test_what_two_ends_may_have_ended_is_read_once_when_both_are_over():
+    end = command(conversation_id="c-1", action="end")
+    newer, older = (entry(name, of=end, lease_left=3.0) for name in ("newer", "older"))
+    claimed = Acquired(
+        entry("row"), (Lease("newer", newer.lease_owner), Lease("older", older.lease_owner)), (ended("first"),)
+    )
+    reads = [newer, ended("newer", of=end), older, ended("older", of=end), ended("first", ended=THEN)]
+    work, told = asked(ScriptedGenesys(), claims=[claimed], reads=reads)
+    assert told.status is Status.INITIATED
+    assert [what for kind, *what in work.ledger.told if kind == "read"] == [
+        ["newer"],
+        ["newer"],
+        ["older"],
+        ["older"],
+        ["first"],
+    ]
+
+
+def test_a_retry_without_a_key_does_not_join_what_has_been_ended_while_it_waited():
+    running = entry("first", lease_owner="h", lease_left=3.0)
+    work, told = asked(ScriptedGenesys(), claims=[running], reads=[ended("first", ended=THEN)])
+    assert (told.status, told.session.cobrowse_session_id) == (Status.INITIATED, "s-1")
+    assert len(work.ledger.claims) == 2
+
+
 def test_of_two_that_were_waited_for_and_died_the_newer_offer_stands():
     def died(name):
         session = Session("c-1", name, "m", offer_ends="2026-11-25T09:00:10Z")

@@ -4,13 +4,15 @@ from datetime import UTC, datetime
 
 import pytest
 
-from cobrowse.errors import InProgress
+from cobrowse.errors import GenesysTimeout, InProgress
 from cobrowse.flow import Attempt
 from cobrowse.ledger import Acquired, State
 from cobrowse.model import Failure, Outcome, Status
 from cobrowse.waiting import (
+    MIN_READ_SECONDS,
     applies_to_all_waiters,
     exclude_ended,
+    read_in_time,
     refresh_if_completed,
     wait_for_owner,
 )
@@ -43,6 +45,7 @@ def test_it_waits_no_longer_than_the_deadline_and_says_how_long_the_lease_still_
         wait_for_owner(ledger, running(lease_left=50.0), attempt)
     assert late.value.retry_after == 40.0
     assert ledger.told[0] == ("wait", "theirs", 10.0)
+    assert ledger.waits == [("read", MIN_READ_SECONDS)]
 
 
 @pytest.mark.parametrize("now", [None, running(lease_left=0.0), entry(state=State.SUCCEEDED)])
@@ -65,6 +68,17 @@ def test_what_an_end_has_ended_meanwhile_is_no_longer_in_the_history():
     assert exclude_ended(ledger, attempt, acquired) == Acquired(entry("mine"), history=(standing,))
     assert ledger.told == [("read", "over"), ("read", "standing"), ("read", "gone")]
     assert ledger.waits == [("read", 10.0)] * 3
+
+
+def test_what_is_read_with_little_time_left_has_a_moment_and_without_any_is_not_read():
+    ledger, attempt = waiting(running(), running())
+    attempt.clock.time += 9.9
+    read_in_time(ledger, "theirs", attempt)
+    assert ledger.waits == [("read", MIN_READ_SECONDS)]
+    attempt.clock.time += 0.2
+    with pytest.raises(GenesysTimeout, match="no time was left to see"):
+        read_in_time(ledger, "theirs", attempt)
+    assert len(ledger.told) == 1
 
 
 def test_an_answer_is_late_if_one_that_ran_has_ended_since():
