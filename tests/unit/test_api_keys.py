@@ -40,18 +40,12 @@ def test_a_key_that_is_not_one_of_ours_is_refused(headers):
     assert not any(value in error.value.message for value in headers.values())
 
 
-@pytest.mark.parametrize(
-    ("sent", "shown"),
-    [
-        ("${credentials.apiKey}", "${credentials.apiKey}"),
-        ("NOT_SET", "NOT_SET"),
-        ("a-secret-${input.key}", "${input.key}"),
-    ],
-)
-def test_a_credential_that_was_not_filled_in_is_named_and_nothing_beside_it(sent, shown):
+@pytest.mark.parametrize("sent", ["${credentials.apiKey}", "NOT_SET", "a-secret-${input.key}"])
+def test_a_credential_that_was_not_filled_in_is_named_and_nothing_of_it_shown(sent):
     with pytest.raises(NotAuthenticated) as error:
         KEYS.identify({"x-api-key": sent})
-    assert error.value.message == f"X-Api-Key: {shown!r} came, which was not filled in"
+    assert error.value.message == "X-Api-Key: the sender did not fill in its variable"
+    assert "integration that sends the request" in error.value.hint
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from integrations.senders.auth.config import (
 )
 from integrations.senders.auth.scheme import Row, Scheme, SenderContext, header_key
 from integrations.senders.requests import UnverifiedRequest, header_bytes
-from schemas.texts import SHOWN_LENGTH, placeholder_in
+from schemas.texts import placeholder_in
 
 # Bytes of a key or secret below which it can be guessed.
 MIN_SECRET_BYTES = 16
@@ -74,10 +74,11 @@ class ApiKeys:
             raise NotAuthenticated("no API key came with the request")
         matches = [(name, constant_time_equals(presented, secret_bytes(key.reveal()))) for name, key in self.pairs]
         found = [name for name, matched in matches if matched]
-        if not found and (placeholder := placeholder_in(headers.get("x-api-key", ""))):
+        if not found and placeholder_in(headers.get("x-api-key", "")):
+            # Nothing of it is shown: what stands beside the variable may be a key.
             raise NotAuthenticated(
-                f"X-Api-Key: {placeholder[:SHOWN_LENGTH]!r} came, which was not filled in",
-                hint="Set the credential's field of this name in the integration that sends the request.",
+                "X-Api-Key: the sender did not fill in its variable",
+                hint="Set the credential's field of that name in the integration that sends the request.",
             )
         if not found:
             raise NotAuthenticated("the API key is not one of the service's")
