@@ -48,8 +48,21 @@ def stripe(*items):
 
 def test_any_of_several_signatures_in_one_header_is_good():
     sender, good = row("hmac", more=STRIPE), "v1=" + mac(SECONDS.encode() + b"." + BODY).hex()
-    for items in ((good,), ("v1=" + "0" * 64, good), (good, "v0=abc"), ("v1=zz", "v1=", good)):
+    for items in (
+        (good,),
+        ("v1=" + "0" * 64, good),
+        (good, "v0=abc"),
+        ("v1=zz", "v1=", good),
+        ("v1=00",) * 9 + (good,),
+    ):
         assert sender.authenticate(stripe(f"t={SECONDS}", *items), NOW) == "S"
+
+
+def test_a_format_may_have_no_timestamp():
+    sender = row("hmac", more='header = "Stripe-Signature"\nsignature_format = "v0={signature}"\n')
+    assert sender.authenticate(stripe("v1=00", f"v0={mac(BODY).hex()}"), NOW) == "S"
+    with pytest.raises(SignatureInvalid):
+        sender.authenticate(stripe(f"v0={mac(BODY + b' ').hex()}"), NOW)
 
 
 @pytest.mark.parametrize(

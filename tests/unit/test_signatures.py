@@ -109,6 +109,14 @@ def test_the_clash_of_github_and_genesys_is_settled_by_the_row():
             row(scheme).authenticate(incoming({"X-Hub-Signature-256": bad}, b"{}"), NOW)
 
 
+def test_what_stands_before_a_signature_is_part_of_its_form():
+    sender, raw = row("hmac", more='header = "X-Sig"\nprefix = "X-MAC "'), hmac_by_hand(SECRET.encode(), b"{}").hex()
+    assert sender.authenticate(incoming({"X-Sig": f"X-MAC {raw}"}, b"{}"), NOW) == "S"
+    for other in (raw, f"x-mac {raw}", f" X-MAC {raw}", f"X-MAC X-MAC {raw}"):
+        with pytest.raises(SignatureInvalid):
+            sender.authenticate(incoming({"X-Sig": other}, b"{}"), NOW)
+
+
 def test_a_hex_signature_may_be_in_capitals():
     raw = hmac_by_hand(SECRET.encode(), b"{}").hex().upper()
     assert row("github").authenticate(incoming({"X-Hub-Signature-256": f"sha256={raw}"}, b"{}"), NOW) == "S"
