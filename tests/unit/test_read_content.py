@@ -77,7 +77,7 @@ def test_a_form_whose_one_field_holds_an_object_is_that_object(body, value):
 @pytest.mark.parametrize(
     ("inner", "value"),
     [
-        *((' {"a": 1}', {"a": 1}), ('\ufeff{"a": 1}', {"a": 1}), ("[1]", [1]), ("7", "7"), ("", "")),
+        *((' {"a": 1}', {"a": 1}), ('\ufeff{"a": 1}', {"a": 1}), ("[1]", [1]), ("X[1]", "X[1]"), ("7", "7"), ("", "")),
         (json.dumps('{"a": 1}'), '"{\\"a\\": 1}"'),
     ],
 )
@@ -227,6 +227,12 @@ ZIPPED = gzip.compress(b'{"a": 1}', mtime=0)
 )
 def test_a_compressed_body_that_can_not_be_read_says_why(body, encoding, error, message):
     assert refusal(error, "json", body, encoding=encoding, largest=100) == message
+
+
+def test_the_hint_of_a_compression_that_is_not_read_says_what_to_send():
+    with pytest.raises(UnsupportedType) as refused:
+        read("json", b"{}", encoding="br")
+    assert refused.value.hint == "Let the sender send the body as it is, or gzipped."
 
 
 # Which content a delivery is read as, and sent as.
