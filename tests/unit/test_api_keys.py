@@ -46,7 +46,6 @@ def test_a_credential_that_was_not_filled_in_is_named_and_nothing_of_it_shown(se
         KEYS.identify({"x-api-key": sent})
     assert error.value.message == "X-Api-Key: the sender did not fill in its variable"
     assert error.value.hint == "Set the credential's field of that name in the integration that sends the request."
-    assert "integration that sends the request" in error.value.hint
 
 
 @pytest.mark.parametrize(
