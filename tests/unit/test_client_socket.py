@@ -7,11 +7,12 @@ from types import SimpleNamespace
 
 import gevent
 import pytest
-from gevent.socket import socketpair
+from gevent.pool import Pool
+from gevent.socket import create_connection, socket, socketpair
 
 from tests.clocks import HANGS
 from web.client_socket import ClientSocket
-from web.worker import STOP_SECONDS, Worker
+from web.worker import STOP_SECONDS, Server, Worker
 
 
 @pytest.fixture
@@ -88,3 +89,21 @@ def test_one_that_the_client_has_closed_is_let_go_without_a_fault(connection):
     client, _ = connection
     client.wrapped.close()
     client.let_go()
+
+
+def test_a_server_takes_all_that_have_connected_before_it_closes():
+    taken = []
+    with socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(20)
+        address = listener.getsockname()
+        server = Server(listener, spawn=Pool(20), handler_class=lambda _listener, client, _addr: taken.append(client))
+        server.init_socket()  # it listens, and has taken nothing yet
+        clients = [create_connection(address) for _ in range(12)]
+        server.close()
+        gevent.sleep(0)
+        assert len(taken) == 12
+        with pytest.raises(ConnectionRefusedError):
+            create_connection(address)
+        for one in (*clients, *taken):
+            one.close()
