@@ -10,8 +10,8 @@ from tests.http_client import HTTP
 from tests.integration.conftest import KEY
 
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
-# Connections that the kernel may reset at a stop: those made between the last look into the socket's queue and its close,
-# where a loaded machine may keep the worker waiting for a core. Without that look there are many.
+# Connections that the kernel may reset at a stop: those made between the last look into the socket's queue and its
+# close, where a loaded machine may keep the worker waiting for a core. Without that look there are many.
 CLOSING = 1
 
 
