@@ -276,18 +276,17 @@ def build_ledger(settings: Settings) -> LedgerStore:
         raise SettingsError([str(error)]) from None
 
 
-def configuration_errors(environ: Mapping[str, str], senders_text: str | None = None) -> list[str]:
-    """What a worker would end with, a line for each error."""
+def configuration_errors(
+    environ: Mapping[str, str], senders_text: str | None = None, warn: Callable[[str], None] = lambda _line: None
+) -> list[str]:
+    """What a worker would end with, a line for each error; else `warn` of what in the senders file is weak."""
     try:
         settings = load_settings(environ)
-        load_auth(settings, SystemClock(), environ, senders_text)
+        _, senders, _ = load_auth(settings, SystemClock(), environ, senders_text)
         build_ledger(settings).close()
     except SettingsError as error:
         return error.errors
+    for sender in senders:
+        for warning in sender.warnings:
+            warn(f"{sender.name}: {warning}")
     return []
-
-
-def warnings_of(environ: Mapping[str, str], senders_text: str | None = None) -> list[str]:
-    """What a valid senders file has that is weak or leads nowhere, a line for each. SettingsError if it is invalid."""
-    _, senders, _ = load_auth(load_settings(environ), SystemClock(), environ, senders_text)
-    return [f"{sender.name}: {warning}" for sender in senders for warning in sender.warnings]

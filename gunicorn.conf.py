@@ -92,28 +92,22 @@ def on_starting(server: Any) -> None:  # noqa: ANN401 - gunicorn has no types
     )
     os.register_at_fork(before=hold, after_in_parent=release)
     ACTIVE_CONFIGURATION.snapshot_senders()
-    if errors := configuration_errors(os.environ, ACTIVE_CONFIGURATION.senders):
+    if errors := configuration_errors(os.environ, ACTIVE_CONFIGURATION.senders, partial(_warn, server)):
         lines = "\n".join(f"  {line}" for line in errors)
-        print(f"Invalid configuration ({explained_in(errors)}):\n{lines}", file=sys.stderr)  # noqa: T201
+        print(f"Invalid configuration ({explained_in(errors)}):\n{lines}", file=sys.stderr)  # noqa: T201 - for who starts it
         sys.exit(2)
-    _warn(server)
 
 
-def _warn(server: Any) -> None:  # noqa: ANN401 - gunicorn has no types
-    from app import warnings_of  # noqa: PLC0415 - after .env is read
-
-    for warning in warnings_of(os.environ, ACTIVE_CONFIGURATION.senders):
-        server.log.warning("Senders file, %s", warning)
+def _warn(server: Any, line: str) -> None:  # noqa: ANN401 - gunicorn has no types
+    server.log.warning("Senders file, %s", line)
 
 
 def on_reload(server: Any) -> None:  # noqa: ANN401 - gunicorn has no types
     """Read .env and the senders file again; if one is invalid, log the errors and keep the current configuration."""
     from app import configuration_errors  # noqa: PLC0415 - after .env is read
 
-    for line in ACTIVE_CONFIGURATION.reload(configuration_errors):
+    for line in ACTIVE_CONFIGURATION.reload(partial(configuration_errors, warn=partial(_warn, server))):
         server.log.error("Reload refused, the previous configuration stays active: %s", line)
-    if not ACTIVE_CONFIGURATION.errors:
-        _warn(server)
 
 
 def post_worker_init(worker: Any) -> None:  # noqa: ANN401 - gunicorn has no types
