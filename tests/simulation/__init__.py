@@ -35,7 +35,7 @@ What is real: cobrowse.* and integrations.genesys.* behind its `connect`. What i
 - In some runs agents ring before they answer, customers leave while the conversation is open, and workers admit two
   initiations at a time.
 - In some runs starts and ends of one conversation take turns, faster than any of it is done, with dry runs between
-  them. Who has waited is told of an end at once or, as across processes, by its next read.
+  them. A waiting request sees an end at once or, as across processes, by its next read.
 
 The modules: scheduler (time, greenlets) · mischief (what goes wrong) · conversations, genesys, wire · rows, statements,
 ledger · parts (clock, lock, token store) · service (workers, deliveries) · callers · mixture, back_and_forth (who asks

@@ -47,16 +47,16 @@ def main() -> int:
     parser.add_argument("--stored", action="store_true", help="on the service's own ledger statements, slower")
     parser.add_argument("--mutants", action="store_true", help="which is the first seed that shows each mutant")
     parser.add_argument("--workers", type=int, default=1, help="processes to share the work")
-    wish = parser.parse_args()
+    options = parser.parse_args()
     # What the service says of a simulated org is no news.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
-    if wish.mutants:
-        return _find_mutants(wish.workers)
-    if wish.seed is not None:
-        return _replay(run(wish.seed, STORED if wish.stored else SOUND))
+    if options.mutants:
+        return _find_mutants(options.workers)
+    if options.seed is not None:
+        return _replay(run(options.seed, STORED if options.stored else SOUND))
     start = time.perf_counter()
     done, broken = 0, []
-    for seeds, found in _batches(partial(_batch, wish.stored), wish.first, wish.seeds, wish.workers):
+    for seeds, found in _batches(partial(_batch, options.stored), options.first, options.seeds, options.workers):
         done += seeds
         for seed, lines in found:
             say(f"seed {seed}: {'; '.join(lines)}")

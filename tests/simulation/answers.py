@@ -53,7 +53,7 @@ def links_are_for_who_started_it(evidence: Evidence) -> Iterator[str]:
 
 
 def every_request_ends(evidence: Evidence) -> Iterator[str]:
-    """No accepted request stays without a final row, and every sender is told something final in the end.
+    """No accepted request stays without a final row, and every sender gets a final answer in the end.
 
     A `latest` whose worker died while it noted that there was no conversation waits for nobody: no repeat can mean it.
     """
@@ -99,9 +99,9 @@ def _repeat(evidence: Evidence, row: Row, delivery: Delivery) -> Iterator[str]:
 
 
 def success_is_real(evidence: Evidence) -> Iterator[str]:
-    """Whoever is told of success has a session that is attached to its own conversation in Genesys.
+    """An answer of success names a session that is attached to its own conversation in Genesys.
 
-    A success of Genesys that can't be read may have been a gateway's, without effect. Then nobody is told that the
+    A success of Genesys that can't be read may have been a gateway's, without effect. Then no answer says that the
     session was seen, and it stands for UNSEEN_SECONDS at most.
     """
     sessions = evidence.platform.sessions
@@ -164,7 +164,7 @@ def _was_known_as_ended(evidence: Evidence, delivery: Delivery, row: Row, sessio
 
 
 def a_status_is_true(evidence: Evidence) -> Iterator[str]:
-    """Who is told that a session is over finds it over; who is told that it is live, that it was so when asking.
+    """A session that a status calls over is over; one that it calls live was live when the status was requested.
 
     What was noted after a success that was a gateway's page is not counted, nor a session whose id was lost.
     """
@@ -183,7 +183,7 @@ def a_status_is_true(evidence: Evidence) -> Iterator[str]:
 
 
 def an_end_is_one(evidence: Evidence) -> Iterator[str]:
-    """Whoever is told that a session has ended finds none that is live and was there when the end was asked for.
+    """After an answer that a session has ended, none is live that was there when the end was requested.
 
     A success that can't be read may have been a gateway's, without effect. By a clock that is ahead a hidden offer has
     lapsed a moment early.
@@ -220,7 +220,7 @@ def _unread(evidence: Evidence, delivery: Delivery) -> bool:
 
 
 def the_ledger_is_blamed_for_its_own_faults_only(evidence: Evidence) -> Iterator[str]:
-    """Where it never fails, nobody is told that it can't be reached, however long they have waited."""
+    """Where the ledger never fails, no answer says that it can't be reached, however long the request waited."""
     if evidence.ledger.failed:
         return
     for delivery in evidence.deliveries:

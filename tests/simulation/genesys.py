@@ -121,7 +121,7 @@ class Platform:
         return self._attach(conversation, correlation, orjson.loads(body))
 
     def heard(self, content: dict[str, str]) -> None:
-        """A 201 came home: if it was for a session, whoever made it knows it now."""
+        """A 201 came home: if it was for a session, its creator knows it now."""
         if content["id"] in self.sessions:
             self.sessions[content["id"]].heard = self.world.now
 
@@ -148,10 +148,10 @@ class Platform:
         session = self._new("media", correlation, asked)
         return 201, {"id": session.id, "joinUrl": f"https://join/{session.id}"}
 
-    def _attach(self, conversation: Conversation, correlation: str, wish: dict[str, str]) -> tuple[int, object]:
-        session = self.sessions.get(wish["cobrowseSessionId"])
+    def _attach(self, conversation: Conversation, correlation: str, medium: dict[str, str]) -> tuple[int, object]:
+        session = self.sessions.get(medium["cobrowseSessionId"])
         usable = session is not None and self.live(session) and session.conversation in ("", conversation.id)
-        if "media" not in self.endpoints or not usable or wish["type"] != "cobrowse":
+        if "media" not in self.endpoints or not usable or medium["type"] != "cobrowse":
             return 400, {"code": "bad.request"}
         self._invite(session, conversation, correlation)
         return 201, {"id": session.media_id, "state": "inviting"}

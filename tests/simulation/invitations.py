@@ -50,7 +50,7 @@ def nobody_is_invited_before_an_agent_answers(evidence: Evidence) -> Iterator[st
 
 
 def nobody_who_has_left_is_invited(evidence: Evidence) -> Iterator[str]:
-    """By whoever looks at the conversation first: a customer who had gone by then is asked for nothing."""
+    """The first check of the conversation decides: a customer who had left by then is sent no invitation."""
     for _, conversation, delivery in _invitations(evidence):
         command = delivery.command
         looks = command.reuse_live_session or command.start_when == "agent_connected"

@@ -17,7 +17,7 @@ from tests.simulation.stored import StoredLedger
 
 
 class AnyHolder(SimulatedLedger):
-    """No lease check: whoever once held a row may write to it."""
+    """No lease check: any former owner of a row may write to it."""
 
     def _held(self, lease: Lease) -> Row | None:
         return self.by_id.get(lease.id)
@@ -104,7 +104,7 @@ class NoQueue(SimulatedLedger):
 
 
 class LinksForAll(SimulatedLedger):
-    """Every initiation counts as started by whoever asks for its session."""
+    """Every initiation counts as started by the caller that requests its session."""
 
     def _claim(self, claim: Claim) -> ClaimResult:
         claimed = super()._claim(claim)
@@ -152,7 +152,7 @@ class TellsOwnersOnly(SimulatedLedger):
 
 
 class NewestFirst(SimulatedLedger):
-    """Whoever is at work is waited for in the order of the rows, not the ends first."""
+    """Running initiations are waited for in the order of the rows, not the ends first."""
 
     def _others(self, row: Row) -> tuple[list[Row], list[Row]]:
         ahead, history = super()._others(row)
