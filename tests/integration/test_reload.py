@@ -2,6 +2,7 @@
 
 import signal
 import threading
+import time
 
 import requests
 
@@ -35,6 +36,7 @@ def test_senders_are_reloaded_and_a_broken_file_keeps_those_in_force(gunicorn, t
     def keep_posting():
         while not stop.is_set():
             seen.append(post(server, "one", KEY))
+            time.sleep(0.02)  # some fifty a second are in the way of every reload, and leave it the processor
 
     client = threading.Thread(target=keep_posting)
     client.start()
