@@ -50,6 +50,7 @@ def box(request):
             sandbox = stack.enter_context(start(rate_limit=None))
         else:
             sandbox = request.getfixturevalue("shared_box")
+            sandbox.reset()  # gives up what is delayed, so that the calls end at once
             sandbox.close_connections()
             sandbox.reset()
         yield sandbox
