@@ -7,7 +7,7 @@ session once Genesys is well; a failed hand-over never fails the start, and the 
 import pytest
 
 from sandbox.state import WEBCHAT
-from tests.clocks import wait_until
+from tests.clocks import LeapingClock, wait_until
 from tests.integration.test_end import END, live
 from tests.robustness.failure_modes import WAYS
 
@@ -31,11 +31,11 @@ def arm(box, operation, way, times):
 @pytest.mark.parametrize("times", [1, "always"])
 @pytest.mark.parametrize("way", HERE, ids=lambda way: way.name)
 def test_an_end_that_genesys_fails_is_told_and_the_same_key_ends_it_once_genesys_is_well(service, box, way, times):
-    bridge = service(cobrowse_flow="native")
+    bridge = service(cobrowse_flow="native", clock=LeapingClock())
     assert bridge.start(WEBCHAT)["success"]
     arm(box, "disconnect", way, times)
     headers = {"Idempotency-Key": "end-1"}
-    hurried = service(cobrowse_flow="native", deadline_seconds=HURRIED)
+    hurried = service(cobrowse_flow="native", clock=LeapingClock(), deadline_seconds=HURRIED)
     first = hurried.post(path=END, headers=headers, conversationId=WEBCHAT).json
     if first["success"]:
         assert not live(box, WEBCHAT), "an end that is reported has happened"
@@ -54,7 +54,7 @@ def test_an_end_that_genesys_fails_is_told_and_the_same_key_ends_it_once_genesys
 @pytest.mark.parametrize("way", HERE, ids=lambda way: way.name)
 def test_a_hand_over_that_genesys_fails_fails_no_start_and_is_never_claimed(service, box, way):
     arm(box, "attributes", way, "always")
-    body = service(deadline_seconds=2.5).start(WEBCHAT, participantData=True)
+    body = service(clock=LeapingClock(), deadline_seconds=2.5).start(WEBCHAT, participantData=True)
     assert body["success"]
     there = "cobrowse.joinUrl" in box.state.conversation(WEBCHAT).attributes
     if body["handedOver"]:

@@ -23,6 +23,7 @@ from integrations.ledger import connect
 from sandbox.directory import SERVICE_USER
 from sandbox.state import VOICE, WEBCHAT
 from tests.clocks import HANGS, wait_until
+from tests.contract.ledgers import pass_time
 from tests.integration.conftest import KEY, ROOT
 from tests.integration.patient import patient
 from tests.ports import free_port
@@ -304,7 +305,7 @@ def test_two_machines_renew_the_token_once_between_them(person, box, gunicorn):
     assert box.logins.renewed == 1
 
 
-def test_a_worker_killed_with_the_new_pair_in_hand_costs_a_login_and_no_invitation(person, box, gunicorn):
+def test_a_worker_killed_with_the_new_pair_in_hand_costs_a_login_and_no_invitation(person, box, gunicorn, tmp_path):
     """Genesys has renewed, and the ledger has not heard of it: the old refresh token is void, the new one lost."""
     renewed(person, box)
     box.options.user_required = ("attach",)
@@ -330,6 +331,7 @@ def test_a_worker_killed_with_the_new_pair_in_hand_costs_a_login_and_no_invitati
     for worker in server.workers():
         os.kill(worker, signal.SIGKILL)
     losing.join()
+    pass_time(f"sqlite:///{tmp_path}/ledger.sqlite3", 15)  # longer than any lease of the dead
     answers = []
 
     def settled():
