@@ -16,12 +16,15 @@ from cobrowse.callbacks import Delivery
 from integrations.ledger import connect
 from sandbox.state import ABSENT, WEBCHAT
 from tests.clocks import HANGS, wait_until
+from tests.contract.ledgers import pass_time
 from tests.integration.conftest import ROOT
 from tests.integration.test_crashes import deliver, upgrade
 from tests.ports import free_port
 from tests.receivers import SECRET, Receiver
 
 END = "/data-actions/cobrowse/end"
+# Seconds after which the lease of a dead sender has run out.
+LEASE = 15
 
 
 @pytest.fixture
@@ -112,6 +115,7 @@ def test_an_outcome_whose_server_is_killed_before_it_is_told_is_told_by_the_next
     [kept] = ledger.callbacks.for_initiation(started["initiationId"])
     assert kept.state is Delivery.PENDING
     ledger.callbacks.resend(kept)
+    pass_time(f"sqlite:///{tmp_path}/ledger.sqlite3", LEASE)
     with Receiver(port) as receiver:
         telling(url, WEB_CONCURRENCY="1")
         [told] = heard(receiver)
@@ -121,7 +125,7 @@ def test_an_outcome_whose_server_is_killed_before_it_is_told_is_told_by_the_next
 
 
 @pytest.mark.crash
-def test_a_worker_killed_while_it_sends_is_followed_by_another_that_sends_the_same(telling, receiver):
+def test_a_worker_killed_while_it_sends_is_followed_by_another_that_sends_the_same(telling, receiver, tmp_path):
     server = telling(receiver.url, WEB_CONCURRENCY="2")
     wait_until(lambda: len(server.workers()) == 2)
     dead = threading.Event()
@@ -130,6 +134,7 @@ def test_a_worker_killed_while_it_sends_is_followed_by_another_that_sends_the_sa
     heard(receiver)
     for worker in server.workers():
         os.kill(worker, signal.SIGKILL)
+    pass_time(f"sqlite:///{tmp_path}/ledger.sqlite3", LEASE)
     receiver.answer = lambda _: (204, {})
     dead.set()
     assert [each.id for each in heard(receiver, 2)] == [f"{started['initiationId']}:succeeded:1"] * 2
@@ -156,6 +161,7 @@ def test_two_services_on_one_postgresql_tell_each_outcome_and_one_of_them_sends(
     assert len(receiver.ids()) == 40
 
     servers[0].stop(signal.SIGKILL)
+    pass_time(database, LEASE)
     with ThreadPoolExecutor(12) as pool:
         second = set(pool.map(start, range(41, 60, 2)))
     wait_until(lambda: second <= {each.data["initiationId"] for each in receiver.received})
