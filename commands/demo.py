@@ -22,7 +22,6 @@ from commands.group import Failure
 from commands.terminal import echo, echo_json, echo_json_line, echo_unwrapped, progress
 from sandbox.server import Sandbox, start
 from sandbox.state import WEBCHAT
-from settings import load_settings
 
 ROOT = Path(__file__).resolve().parent.parent
 # Public: it opens a sandbox only.
@@ -87,7 +86,7 @@ def _wait() -> None:
 @contextlib.contextmanager
 def running(serve: bool, *, quiet: bool = False) -> Iterator[tuple[Sandbox, int, Path]]:
     """The sandbox, the service's port, and a file for a shell with the settings; both are up until the block ends."""
-    port = free_port(load_settings(only=("PORT",)).port if serve else 0)
+    port = free_port(port_of_settings() if serve else 0)
     with tempfile.TemporaryDirectory() as folder, start(port=free_port(9099 if serve else 0)) as genesys:
         settings = (every_sender() if serve else {}) | {
             "SANDBOX": "true",
@@ -117,6 +116,13 @@ def running(serve: bool, *, quiet: bool = False) -> Iterator[tuple[Sandbox, int,
             yield genesys, port, env_file
         finally:
             stop(process)
+
+
+def port_of_settings() -> int:
+    """PORT, or its default."""
+    from settings import load_settings  # noqa: PLC0415 - a quarter of a second, which a demo that ends can do without
+
+    return load_settings(only=("PORT",)).port
 
 
 def every_sender() -> dict[str, str]:

@@ -11,7 +11,7 @@ from click.exceptions import NoArgsIsHelpError
 from dotenv import load_dotenv
 
 from commands.terminal import discard_output, echo_error
-from settings import SettingsError, explained_in
+from schemas.settings_errors import SettingsError, explained_in
 
 
 class Failure(click.ClickException):

@@ -8,7 +8,7 @@ import click
 
 from commands.group import ENV_FILE, load_environment
 from commands.terminal import echo, echo_json
-from settings import SettingsError
+from schemas.settings_errors import SettingsError
 
 # The Procfile's own words, with the file where it is.
 GUNICORN = ("gunicorn", "-c", str(Path(__file__).resolve().parent.parent / "gunicorn.conf.py"), "app:create_app()")

@@ -1,8 +1,7 @@
 """Reads the settings from the environment, and who may call. All errors are reported at once, secrets masked."""
 
 import os
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from cobrowse.clock import Clock
@@ -11,26 +10,12 @@ from integrations.senders.auth.credentials import ApiKeys
 from integrations.senders.rate_limit import RateLimiter
 from integrations.senders.registry import Senders, SendersFileError, load_senders, retention_errors
 from schemas.environment import read
+from schemas.settings_errors import SettingsError
 from settings.conflicts import find_conflicts
 from settings.table import Settings
 
 # The process's own environment, in which NAME_FILE stands for NAME.
 ENVIRONMENT = Variables(os.environ)
-
-
-class SettingsError(Exception):
-    """The environment is not one to start with. `errors` has one line for each variable that is wrong."""
-
-    def __init__(self, errors: list[str]) -> None:
-        super().__init__("\n".join(errors))
-        self.errors = errors
-
-
-def explained_in(errors: Iterable[str]) -> str:
-    """Where it is explained what may stand in place of these errors: of variables, of the senders file, or of both."""
-    of_variables = {bool(re.match(r"[A-Z][A-Z0-9_]+\b", error)) for error in errors}
-    pages = {True: ".env.example explains each variable", False: "senders.example.toml explains each key of the file"}
-    return "; ".join(pages[is_variable] for is_variable in pages if is_variable in of_variables)
 
 
 def load_settings(environ: Mapping[str, str] = ENVIRONMENT, *, only: Sequence[str] = ()) -> Settings:

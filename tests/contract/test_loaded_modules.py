@@ -48,3 +48,12 @@ def test_what_a_senders_row_needs_is_there_before_its_first_request(tmp_path):
 def test_the_driver_is_there_for_a_ledger_in_postgresql():
     keys = "".join(("A" * 43, "="))
     assert loaded(LEDGER_URL="postgresql+psycopg://user:word@127.0.0.1:1/db", LEDGER_KEYS=keys) == ["psycopg"]
+
+
+def test_the_command_line_loads_nothing_of_the_service_before_a_command_needs_it():
+    load = 'import runpy, sys\ntry:\n    runpy.run_path("cli.py", run_name="__main__")\nfinally:\n    print(*sys.modules)'
+    words = [sys.executable, "-c", load, "serve", "--help"]
+    done = subprocess.run(words, cwd=ROOT, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.splitlines()[-1].split())
+    assert "commands.serve" in loaded
+    assert not loaded & {"flask", "gevent", "httpx", "marshmallow", "settings"}
