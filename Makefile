@@ -3,9 +3,9 @@ SHELL := /bin/bash
 PYTHON ?= python3
 PY := .venv/bin/python
 
-# Processes that run the tests, four for each core since most tests wait for something, and two where few do; the seed of
-# their order; and how often `make test-under-load` runs them.
-PER_CORE = 4
+# Processes that run the tests, three for each core since many tests wait for something, and two where few do: each costs
+# five seconds of CPU before its first test. The seed of their order; and how often `make test-under-load` runs them.
+PER_CORE = 3
 WORKERS ?= $(shell echo $$(($(PER_CORE) * $$($(PYTHON) -c 'import os; print(os.cpu_count())'))))
 ORDER ?= $(shell echo $$RANDOM)
 RUNS ?= 5
