@@ -17,12 +17,12 @@ from schemas.data_action import StartRequestSchema
 from schemas.session_actions import EndRequestSchema, StatusRequestSchema
 from schemas.texts import placeholder_in
 from settings import Settings
+from tests.contract.described import DOCUMENT
 from tests.contract.velocity import as_apache_does, as_it_is, render
 from tools.api_reference.data_action import KEY_INPUT, actions
-from tools.api_reference.openapi import document
 
 ROOT = Path(__file__).parents[2]
-MADE = actions(document())
+MADE = actions(DOCUMENT)
 FILES = {made["name"]: json.loads((ROOT / path).read_text("utf-8")) for path, made in MADE.items()}
 # Of each action the schemas of its request and answer, and the inputs that are always known in a flow.
 ROWS = [

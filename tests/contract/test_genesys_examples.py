@@ -6,11 +6,11 @@ from pathlib import Path
 
 import yaml
 
+from tests.contract.described import DOCUMENT
 from tools.api_reference.data_action import actions
-from tools.api_reference.openapi import document
 
 GENESYS = Path(__file__).parents[2] / "deploy" / "genesys"
-PATHS = [GENESYS.parents[1] / path for path in actions(document())]
+PATHS = [GENESYS.parents[1] / path for path in actions(DOCUMENT)]
 FILES = {file["name"]: file for file in (json.loads(path.read_text("utf-8")) for path in PATHS)}
 
 

@@ -51,7 +51,7 @@ def test_the_driver_is_there_for_a_ledger_in_postgresql():
 
 
 def test_the_command_line_loads_nothing_of_the_service_before_a_command_needs_it():
-    load = 'import runpy, sys\ntry:\n    runpy.run_path("cli.py", run_name="__main__")\nfinally:\n    print(*sys.modules)'
+    load = 'import runpy, sys\ntry: runpy.run_path("cli.py", run_name="__main__")\nfinally: print(*sys.modules)'
     words = [sys.executable, "-c", load, "serve", "--help"]
     done = subprocess.run(words, cwd=ROOT, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, check=True)
     loaded = set(done.stdout.splitlines()[-1].split())

@@ -243,7 +243,7 @@ def test_a_listener_killed_in_a_storm_of_answered_chats_leaves_each_started_once
         second = listener_process(box, tmp_path, log, **ledger_variables)
         stack.callback(second.wait)
         stack.callback(second.terminate)
-        chats = [box.ring() for _ in range(80)]
+        chats = [box.ring() for _ in range(40)]
         for number, chat in enumerate(chats):
             box.answer(chat.id)
             time.sleep(0.02)

@@ -58,6 +58,7 @@ def _pem(key: Any) -> str:
     return str(key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode())
 
 
+@functools.cache
 def senders() -> Senders:
     text = EXAMPLE.read_text()
     return load_senders(EXAMPLE, environ(text), public_base_url=BASE_URL)
