@@ -10,6 +10,7 @@ def says(answer):
 
     def serve(connection):
         while connection.recv(65_536):
+            threading.Event().wait(0.01)  # a client that asks for ever must not take the whole processor
             connection.sendall(answer)
 
     return serve
