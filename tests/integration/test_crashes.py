@@ -139,8 +139,8 @@ def test_two_services_on_one_postgresql_start_each_of_40_deliveries_once_while_w
 
 def kill_workers(servers, over):
     """SIGKILL one worker after another: enough that most deliveries meet one, and not without end."""
-    for _ in range(20):
-        if over.wait(0.4):
+    for _ in range(8):
+        if over.wait(0.15):
             return
         workers = [pid for server in servers for pid in server.workers()]
         if workers:
