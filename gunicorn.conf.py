@@ -16,6 +16,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from gunicorn.systemd import listen_fds
+
 # gunicorn looks into the working folder first, which may have an app.py or a settings.py of its own.
 HOME = str(Path(__file__).resolve().parent)
 sys.path[:] = [HOME, *(place for place in sys.path if place != HOME)]
@@ -24,7 +26,9 @@ sys.path[:] = [HOME, *(place for place in sys.path if place != HOME)]
 for _name in ("pygments", "rich"):
     sys.modules[_name] = None  # type: ignore[assignment]  # Python's own word for "not to be had"
 
+from cobrowse.clock import SystemClock
 from settings import Settings, SettingsError, explained_in, load_settings
+from web.listen_address import wait_for_address
 from web.reloading import ACTIVE_CONFIGURATION, EnvFileError
 from web.worker import STOP_SIGNALS
 
@@ -49,7 +53,9 @@ with contextlib.suppress(OSError):  # without a directory each worker counts for
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix=METRICS_PREFIX)
 counts = Path(os.environ.get("PROMETHEUS_MULTIPROC_DIR", os.devnull))
 
-bind = f"{settings.listen_host}:{settings.port}"
+# gunicorn wants brackets around an address in IPv6.
+host = settings.listen_host.strip("[]")
+bind = f"[{host}]:{settings.port}" if ":" in host else f"{host}:{settings.port}"
 # gunicorn's gevent worker, with time limits: each request is a greenlet.
 worker_class = "web.worker.Worker"
 workers = settings.web_concurrency or os.cpu_count() or 2
@@ -80,7 +86,10 @@ secure_scheme_headers: dict[str, str] = {}
 
 
 def on_starting(server: Any) -> None:  # noqa: ANN401 - gunicorn has no types
-    """Before any worker starts, print the settings errors and end; else warn of what is weak in the senders file."""
+    """Before any worker starts, print the settings errors and end; else warn of what is weak in the senders file.
+
+    Then wait until the address is free: what gunicorn says itself of one that is not has no remedy.
+    """
     with contextlib.suppress(OSError):
         for left_over in counts.glob("*.db"):
             left_over.unlink()
@@ -96,6 +105,12 @@ def on_starting(server: Any) -> None:  # noqa: ANN401 - gunicorn has no types
         lines = "\n".join(f"  {line}" for line in errors)
         print(f"Invalid configuration ({explained_in(errors)}):\n{lines}", file=sys.stderr)  # noqa: T201 - for who starts it
         sys.exit(2)
+    # What was handed over listens already: by systemd, or by the master that this one takes the place of (USR2).
+    if not (server.cfg.reuse_port or server.master_pid or listen_fds(unset_environment=False)):
+        say = partial(print, file=sys.stderr, flush=True)
+        addresses = [address for address in server.address if isinstance(address, tuple)]
+        if not all(wait_for_address(host, port, SystemClock(), say) for host, port in addresses):
+            sys.exit(1)
 
 
 def _warn(server: Any, line: str) -> None:  # noqa: ANN401 - gunicorn has no types

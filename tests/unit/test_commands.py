@@ -189,10 +189,15 @@ def test_a_port_that_is_taken_is_named(bridge, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         status, _, told = bridge("sandbox", "--port", port)
-        assert (status, f"can't listen on 127.0.0.1:{port}" in told) == (1, True)
+        assert (status, f"✗ The sandbox has not started: 127.0.0.1:{port} is in use by another process." in told) == (
+            1,
+            True,
+        )
+        assert f"→ Choose another --port, or end the process that this shows: ss -ltnp 'sport = :{port}'" in told
         status, _, told = bridge("listen", "--metrics-port", port, SENDERS_FILE="senders.toml", **ON_SANDBOX)
-    assert (status, f"/metrics can't be served on 127.0.0.1:{port}: Address already in use" in told) == (1, True)
-    assert "→ Choose another --metrics-port" in told
+    cause = f"✗ /metrics can't be served: 127.0.0.1:{port} is in use by another process."
+    assert (status, cause in told) == (1, True)
+    assert f"→ Choose another --metrics-port, or end the process that this shows: ss -ltnp 'sport = :{port}'" in told
 
 
 def test_a_persons_entry_is_printed_with_the_passwords_hash_and_never_the_password(bridge):
