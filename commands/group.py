@@ -1,6 +1,7 @@
 """What every command shares: the --env-file option, and errors printed as a cause and a hint."""
 
 import errno
+import shlex
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
@@ -27,6 +28,14 @@ ENV_FILE: dict[str, Any] = {
     "type": click.Path(exists=True, dir_okay=False, readable=True, path_type=Path),
     "help": "Read the settings from this file in place of ./.env.",
 }
+
+
+class Misplaced(click.UsageError):
+    """An option of a command's that stands before the command's name; the hint has the words in their order."""
+
+    def __init__(self, option: str, words: Sequence[str], ctx: click.Context) -> None:
+        super().__init__(f"{option} belongs after the command's name.", ctx)
+        self.hint = f"{ctx.command_path} {shlex.join(words)}"
 
 
 class Command(click.Command):
@@ -66,6 +75,32 @@ class Group(click.Group):
         command: click.Command = getattr(import_module(module), attribute)
         return command
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click does. Raises Misplaced for an option that stands before the command which takes it."""
+        words = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            if in_order := self._in_order(ctx, words, error.option_name):
+                raise Misplaced(error.option_name, in_order, ctx) from None
+            raise
+
+    def _in_order(self, ctx: click.Context, words: Sequence[str], option: str) -> list[str]:
+        """The words with the command's name first; none if they name no command that takes the option."""
+        for place in range(len(words)):
+            command: click.Command = self
+            end = place
+            while end < len(words) and isinstance(command, click.Group):
+                inner = command.get_command(ctx, words[end])
+                if inner is None:
+                    break
+                command, end = inner, end + 1
+            taken = next((each for each in command.params if option in each.opts), None)
+            is_value = place and words[place - 1] == option and not getattr(taken, "is_flag", False)
+            if end > place and taken and not is_value:
+                return [*words[place:end], *words[:place], *words[end:]]
+        return []
+
 
 def load_environment(env_file: Path | None) -> None:
     """Add the file's variables to the process's; those that are already set win. Failure if it can't be read."""
@@ -92,7 +127,7 @@ def run(program: Group, arguments: Sequence[str] | None = None) -> int:
         return error.exit_code
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else "cobrowse-bridge"
-        echo_error(error.format_message(), hint=f"{command} --help lists what it takes.")
+        echo_error(error.format_message(), hint=getattr(error, "hint", f"{command} --help lists what it takes."))
         return error.exit_code
     except click.ClickException as error:
         echo_error(error.format_message(), hint=getattr(error, "hint", ""))

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import socket
 from contextlib import closing
 from datetime import UTC, datetime
@@ -131,6 +132,36 @@ def test_an_env_file_that_is_no_text_is_named(bridge, tmp_path, content):
     for words in (("list",), ("senders",), ("serve", "--check")):
         status, _, told = bridge(*words)
         assert (status, told.partition(" →")[0]) == (1, "✗ .env can't be read: it is not a text in UTF-8.")
+
+
+@pytest.mark.parametrize(
+    ("words", "in_order"),
+    [
+        ("--env-file x serve", "serve --env-file x"),
+        ("--env-file=x serve --check", "serve --env-file=x --check"),
+        ("--json --env-file x doctor", "doctor --json --env-file x"),
+        ("--env-file list serve", "serve --env-file list"),
+        ("--env-file x ledger upgrade --json", "ledger upgrade --env-file x --json"),
+        ("ledger --env-file x upgrade", "ledger upgrade --env-file x"),
+        ("--json senders", "senders --json"),
+        ("senders --json check x", "senders check --json"),
+        ("senders --env-file here.env check x", "senders check --env-file here.env"),
+    ],
+)
+def test_an_option_before_its_command_is_refused_with_the_right_order(bridge, tmp_path, words, in_order):
+    (tmp_path / "here/here.env").touch()
+    status, shown, told = bridge(*words.split(), COLUMNS="80")
+    assert (status, shown) == (2, "")
+    assert re.fullmatch(rf"✗ --(json|env-file) belongs after the command's name\. → cobrowse-bridge {in_order}", told)
+
+
+@pytest.mark.parametrize(
+    "words", ["--port 80 serve", "--nonsense list", "--env-file", "--env-file serve", "--env-file x y"]
+)
+def test_an_option_that_no_named_command_takes_is_unknown(bridge, words):
+    option = words.split()[0]
+    status, _, told = bridge(*words.split())
+    assert (status, told) == (2, f"✗ No such option '{option}'. → cobrowse-bridge --help lists what it takes.")
 
 
 def test_an_env_file_may_come_from_windows(bridge, tmp_path):
