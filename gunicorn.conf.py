@@ -138,7 +138,9 @@ def post_worker_init(worker: Any) -> None:  # noqa: ANN401 - gunicorn has no typ
 
 
 def worker_exit(_server: object, worker: Any) -> None:  # noqa: ANN401 - gunicorn has no types
-    """Release the callback lease, so that another worker can send at once."""
+    """Write what operators are to see, and release the callback lease, so that another worker can send at once."""
+    if getattr(worker, "recorder", None) is not None:
+        worker.recorder.flush()
     if getattr(worker, "callbacks", None) is not None:  # a worker that failed to start has not loaded them
         worker.callbacks.stop()
 
