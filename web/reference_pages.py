@@ -88,5 +88,5 @@ def kind(schema: Json) -> str:
     first, *others = types if isinstance(types, list) else [types]
     words = first if schema.get("format") == "json-object" else schema.get("format", first)
     words = f"list of {kind(schema['items'])}" if first == "array" else str(words)
-    words += f", at most {schema['maxLength']} characters" if "maxLength" in schema else ""
-    return "anything" if len(others) > 1 else " or ".join([words, *others])
+    words = "anything" if len(others) > 1 else " or ".join([words, *others])
+    return words + (f", at most {schema['maxLength']} characters" if "maxLength" in schema else "")

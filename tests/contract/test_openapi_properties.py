@@ -99,7 +99,7 @@ def test_no_key_of_an_answer_is_ever_null():
     [
         ({"type": "string"}, "string"),
         ({"type": ["string", "null"], "format": "uuid"}, "uuid or null"),
-        ({"type": ["string", "null"], "maxLength": 9}, "string, at most 9 characters or null"),
+        ({"type": ["string", "null"], "maxLength": 9}, "string or null, at most 9 characters"),
         ({"type": ["string", "null"], "format": "json-object"}, "string or null"),
         ({"type": ["array", "null"], "items": {"$ref": "#/components/schemas/Medium"}}, "list of Medium or null"),
         ({"type": ["string", "number", "null"]}, "anything"),
