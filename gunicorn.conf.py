@@ -27,9 +27,10 @@ for _name in ("pygments", "rich"):
     sys.modules[_name] = None  # type: ignore[assignment]  # Python's own word for "not to be had"
 
 from cobrowse.clock import SystemClock
+from schemas.env_file import EnvFileError
 from settings import Settings, SettingsError, explained_in, load_settings
 from web.listen_address import wait_for_address
-from web.reloading import ACTIVE_CONFIGURATION, EnvFileError
+from web.reloading import ACTIVE_CONFIGURATION
 from web.worker import STOP_SIGNALS
 
 # The working folder's .env, or the file that `cobrowse-bridge serve --env-file` names.

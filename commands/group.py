@@ -4,6 +4,7 @@ import errno
 import shlex
 from collections.abc import Sequence
 from importlib import import_module
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from click.exceptions import NoArgsIsHelpError
 from dotenv import load_dotenv
 
 from commands.terminal import discard_output, echo_error
+from schemas.env_file import EnvFileError, env_file_text
 from settings import SettingsError, explained_in
 
 
@@ -106,10 +108,9 @@ def load_environment(env_file: Path | None) -> None:
     """Add the file's variables to the process's; those that are already set win. Failure if it can't be read."""
     file = env_file or Path(".env")
     try:
-        load_dotenv(file)
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not a text in UTF-8"
-        raise Failure(f"{file} can't be read: {reason}.", "Write NAME=value lines, as .env.example shows.") from None
+        load_dotenv(stream=StringIO(env_file_text(file)))
+    except EnvFileError as error:
+        raise Failure(f"{error}.", "Write NAME=value lines, as .env.example shows.") from None
 
 
 def run(program: Group, arguments: Sequence[str] | None = None) -> int:

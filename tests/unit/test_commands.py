@@ -135,6 +135,21 @@ def test_an_env_file_that_is_no_text_is_named(bridge, tmp_path, content):
 
 
 @pytest.mark.parametrize(
+    ("content", "which"),
+    [
+        ("LOG_LEVEL=INFO\nLEDGER_URL sqlite:///here\n", "line 2 is"),
+        ("# x\n\nA=\"open\nB='shut' secret-word\nC=3\n", "lines 3, 4 are"),
+        ("a b\n" * 9, "lines 1, 2, 3, 4, 5 are"),
+    ],
+)
+def test_a_line_of_an_env_file_that_is_no_variable_is_named_and_not_shown(bridge, tmp_path, content, which):
+    (tmp_path / "here/.env").write_text(content)
+    status, _, told = bridge("list")
+    assert (status, told.partition(" →")[0]) == (1, f"✗ .env can't be read: {which} not of the form NAME=value.")
+    assert "secret-word" not in told
+
+
+@pytest.mark.parametrize(
     ("words", "in_order"),
     [
         ("--env-file x serve", "serve --env-file x"),
