@@ -37,7 +37,8 @@ from web.worker import STOP_SIGNALS
 try:
     ACTIVE_CONFIGURATION.read_env_file(os.environ, str(Path(os.environ.get("COBROWSE_ENV_FILE") or ".env").resolve()))
 except EnvFileError as error:
-    sys.exit(f"Invalid configuration: {error}. Write NAME=value lines, as .env.example shows.")
+    print(f"Invalid configuration: {error}. Write NAME=value lines, as .env.example shows.", file=sys.stderr)  # noqa: T201
+    sys.exit(2)
 try:
     settings = load_settings()
 except SettingsError:  # on_starting reports all of it, and no server starts
