@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from tests.clocks import wait_until
+from tests.clocks import HANGS, wait_until
 from tests.contract.processes import asked
 from tests.integration.conftest import OF_THE_SERVICE, ROOT, started_in_vain
 
@@ -85,13 +85,19 @@ def test_a_socket_that_systemd_hands_over_is_taken_as_it_is(started, taken, envi
     assert "in use" not in log()
 
 
-def test_a_master_that_takes_the_place_of_another_takes_its_socket(started, taken, environment):
+def test_a_master_that_takes_the_place_of_another_takes_its_socket_and_leaves_nothing(
+    started, taken, environment, tmp_path
+):
     taken.close()
     process, log = started(PROGRAM)
     wait_until(lambda: answers(environment["PORT"]))
     process.send_signal(signal.SIGUSR2)
     wait_until(lambda: log().count("Listening at:") == 2)
     assert "in use" not in log()
+    process.send_signal(signal.SIGTERM)
+    process.wait(HANGS)
+    wait_until(lambda: answers(environment["PORT"]))
+    assert len(list(tmp_path.glob("cobrowse-metrics-*"))) == 1
 
 
 @pytest.mark.parametrize("host", ["::1", "[::1]"])
