@@ -33,8 +33,9 @@ from integrations.ledger import connect as open_ledger
 from integrations.observability.logging import LogObserver, configure_logging
 from integrations.observability.metrics import Metrics
 from integrations.observability.observers import SafeObservers
-from integrations.refusals import RefusalRecorder
-from integrations.senders.activity import IgnoredEvent, IgnoredEvents, SenderActivities
+from integrations.recorder import Recorder
+from integrations.refusals import Refusal
+from integrations.senders.activity import Delivery, IgnoredEvent, IgnoredEvents, SenderActivities
 from integrations.senders.registry import Senders
 from schemas.console_users import parse_users
 from settings import ENVIRONMENT, Settings, SettingsError, load_auth, load_settings
@@ -90,8 +91,9 @@ def create_app(
     register_error_handlers(app, new_id)
     observe_requests(app, telemetry)
     if store is not None:
-        app.extensions["refusals"] = refusals = RefusalRecorder(store.refusals.add, clock)
-        observe_refusals(app, refusals.add, clock)
+        recorder = Recorder({Refusal: store.refusals.add, Delivery: store.deliveries.add}, clock)
+        app.extensions["recorder"] = recorder
+        observe_refusals(app, recorder.add, clock)
     app.register_blueprint(
         HealthEndpoints(
             ready=readiness(
@@ -128,8 +130,10 @@ def create_app(
         lookup = Lookup(store, parts.flows, clock, initiate.observers)
         app.register_blueprint(SessionActions(initiate, lookup, identify, settings.deadline_seconds).blueprint())
     ignored = IgnoredEvents(metrics.ignored)
-    kept = store.notes if store is not None else None
-    activity = SenderActivities(kept, frozenset(sender.name for sender in senders if sender.leaves_notes))
+    activity = SenderActivities()
+    if store is not None:
+        with_notes = frozenset(sender.name for sender in senders if sender.leaves_notes)
+        activity = SenderActivities(store.notes, with_notes, recorder.add, store.deliveries.by_sender)
     app.register_blueprint(Webhooks(initiate, senders.get, rates.check, clock, activity, ignored.add).blueprint())
     if store is not None and settings.outcome_webhook_url:
         receiver = Receiver(settings.outcome_webhook_url.reveal(), settings.outcome_webhook_secret)

@@ -16,6 +16,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from gunicorn.systemd import listen_fds
+
 # gunicorn looks into the working folder first, which may have an app.py or a settings.py of its own.
 HOME = str(Path(__file__).resolve().parent)
 sys.path[:] = [HOME, *(place for place in sys.path if place != HOME)]
@@ -24,15 +26,19 @@ sys.path[:] = [HOME, *(place for place in sys.path if place != HOME)]
 for _name in ("pygments", "rich"):
     sys.modules[_name] = None  # type: ignore[assignment]  # Python's own word for "not to be had"
 
+from cobrowse.clock import SystemClock
+from schemas.env_file import EnvFileError
 from settings import Settings, SettingsError, explained_in, load_settings
-from web.reloading import ACTIVE_CONFIGURATION, EnvFileError
+from web.listen_address import wait_for_address
+from web.reloading import ACTIVE_CONFIGURATION
 from web.worker import STOP_SIGNALS
 
 # The working folder's .env, or the file that `cobrowse-bridge serve --env-file` names.
 try:
     ACTIVE_CONFIGURATION.read_env_file(os.environ, str(Path(os.environ.get("COBROWSE_ENV_FILE") or ".env").resolve()))
 except EnvFileError as error:
-    sys.exit(f"Invalid configuration: {error}. Write NAME=value lines, as .env.example shows.")
+    print(f"Invalid configuration: {error}. Write NAME=value lines, as .env.example shows.", file=sys.stderr)  # noqa: T201
+    sys.exit(2)
 try:
     settings = load_settings()
 except SettingsError:  # on_starting reports all of it, and no server starts
@@ -49,7 +55,9 @@ with contextlib.suppress(OSError):  # without a directory each worker counts for
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix=METRICS_PREFIX)
 counts = Path(os.environ.get("PROMETHEUS_MULTIPROC_DIR", os.devnull))
 
-bind = f"{settings.listen_host}:{settings.port}"
+# gunicorn wants brackets around an address in IPv6.
+host = settings.listen_host.strip("[]")
+bind = f"[{host}]:{settings.port}" if ":" in host else f"{host}:{settings.port}"
 # gunicorn's gevent worker, with time limits: each request is a greenlet.
 worker_class = "web.worker.Worker"
 workers = settings.web_concurrency or os.cpu_count() or 2
@@ -80,7 +88,10 @@ secure_scheme_headers: dict[str, str] = {}
 
 
 def on_starting(server: Any) -> None:  # noqa: ANN401 - gunicorn has no types
-    """Before any worker starts, print the settings errors and end; else warn of what is weak in the senders file."""
+    """Before any worker starts, print the settings errors and end; else warn of what is weak in the senders file.
+
+    Then wait until the address is free: what gunicorn says itself of one that is not has no remedy.
+    """
     with contextlib.suppress(OSError):
         for left_over in counts.glob("*.db"):
             left_over.unlink()
@@ -96,6 +107,12 @@ def on_starting(server: Any) -> None:  # noqa: ANN401 - gunicorn has no types
         lines = "\n".join(f"  {line}" for line in errors)
         print(f"Invalid configuration ({explained_in(errors)}):\n{lines}", file=sys.stderr)  # noqa: T201 - for who starts it
         sys.exit(2)
+    # What was handed over listens already: by systemd, or by the master that this one takes the place of (USR2).
+    if not (server.cfg.reuse_port or server.master_pid or listen_fds(unset_environment=False)):
+        say = partial(print, file=sys.stderr, flush=True)
+        addresses = [address for address in server.address if isinstance(address, tuple)]
+        if not all(wait_for_address(host, port, SystemClock(), say) for host, port in addresses):
+            sys.exit(1)
 
 
 def _warn(server: Any, line: str) -> None:  # noqa: ANN401 - gunicorn has no types
@@ -123,7 +140,9 @@ def post_worker_init(worker: Any) -> None:  # noqa: ANN401 - gunicorn has no typ
 
 
 def worker_exit(_server: object, worker: Any) -> None:  # noqa: ANN401 - gunicorn has no types
-    """Release the callback lease, so that another worker can send at once."""
+    """Write what operators are to see, and release the callback lease, so that another worker can send at once."""
+    if getattr(worker, "recorder", None) is not None:
+        worker.recorder.flush()
     if getattr(worker, "callbacks", None) is not None:  # a worker that failed to start has not loaded them
         worker.callbacks.stop()
 

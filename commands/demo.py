@@ -26,6 +26,8 @@ from sandbox.state import WEBCHAT
 ROOT = Path(__file__).resolve().parent.parent
 # Public: it opens a sandbox only.
 SANDBOX_KEY = "demo-key-0123456789abcdef"
+# Where the sandbox is while both stay up, if nothing else is there.
+SANDBOX_PORT = 9099
 # Seconds that the service may take to answer for the first time.
 TIMEOUT_SECONDS = 30.0
 CLOCK = SystemClock()
@@ -86,8 +88,9 @@ def _wait() -> None:
 @contextlib.contextmanager
 def running(serve: bool, *, quiet: bool = False) -> Iterator[tuple[Sandbox, int, Path]]:
     """The sandbox, the service's port, and a file for a shell with the settings; both are up until the block ends."""
-    port = free_port(port_of_settings() if serve else 0)
-    with tempfile.TemporaryDirectory() as folder, start(port=free_port(9099 if serve else 0)) as genesys:
+    wanted, sandbox_port = (port_of_settings(), SANDBOX_PORT) if serve else (0, 0)
+    port = free_port(wanted)
+    with tempfile.TemporaryDirectory() as folder, start(port=free_port(sandbox_port)) as genesys:
         settings = (every_sender() if serve else {}) | {
             "SANDBOX": "true",
             "GENESYS_API_URL": genesys.url,
@@ -111,8 +114,8 @@ def running(serve: bool, *, quiet: bool = False) -> Iterator[tuple[Sandbox, int,
             with contextlib.nullcontext() if quiet else progress("The service starts"):
                 wait_until_up(port, process)
             if not quiet:
-                echo_unwrapped(f"✓ A sandbox of Genesys Cloud is on {genesys.url}", style="green")
-                echo_unwrapped(f"✓ The service is on http://127.0.0.1:{port}", style="green")
+                _print_place("A sandbox of Genesys Cloud", genesys.url, sandbox_port)
+                _print_place("The service", f"http://127.0.0.1:{port}", wanted)
             yield genesys, port, env_file
         finally:
             stop(process)
@@ -123,6 +126,12 @@ def port_of_settings() -> int:
     from settings import load_settings  # noqa: PLC0415 - a quarter of a second, which a demo that ends can do without
 
     return load_settings(only=("PORT",)).port
+
+
+def _print_place(what: str, url: str, wanted: int) -> None:
+    """Print where it is, and whether that is another port than the one wanted (0: any)."""
+    note = f" ({wanted} is in use)" if wanted and not url.endswith(f":{wanted}") else ""
+    echo_unwrapped(f"✓ {what} is on {url}{note}", style="green")
 
 
 def every_sender() -> dict[str, str]:

@@ -1,8 +1,10 @@
 """What every command shares: the --env-file option, and errors printed as a cause and a hint."""
 
 import errno
+import shlex
 from collections.abc import Sequence
 from importlib import import_module
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from click.exceptions import NoArgsIsHelpError
 from dotenv import load_dotenv
 
 from commands.terminal import discard_output, echo_error
+from schemas.env_file import EnvFileError, env_file_text
 from schemas.settings_errors import SettingsError, explained_in
 
 
@@ -27,6 +30,14 @@ ENV_FILE: dict[str, Any] = {
     "type": click.Path(exists=True, dir_okay=False, readable=True, path_type=Path),
     "help": "Read the settings from this file in place of ./.env.",
 }
+
+
+class Misplaced(click.UsageError):
+    """An option of a command's that stands before the command's name; the hint has the words in their order."""
+
+    def __init__(self, option: str, words: Sequence[str], ctx: click.Context) -> None:
+        super().__init__(f"{option} belongs after the command's name.", ctx)
+        self.hint = f"{ctx.command_path} {shlex.join(words)}"
 
 
 class Command(click.Command):
@@ -66,15 +77,40 @@ class Group(click.Group):
         command: click.Command = getattr(import_module(module), attribute)
         return command
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click does. Raises Misplaced for an option that stands before the command which takes it."""
+        words = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            if in_order := self._in_order(ctx, words, error.option_name):
+                raise Misplaced(error.option_name, in_order, ctx) from None
+            raise
+
+    def _in_order(self, ctx: click.Context, words: Sequence[str], option: str) -> list[str]:
+        """The words with the command's name first; none if they name no command that takes the option."""
+        for place in range(len(words)):
+            command: click.Command = self
+            end = place
+            while end < len(words) and isinstance(command, click.Group):
+                inner = command.get_command(ctx, words[end])
+                if inner is None:
+                    break
+                command, end = inner, end + 1
+            taken = next((each for each in command.params if option in each.opts), None)
+            is_value = place and words[place - 1] == option and not getattr(taken, "is_flag", False)
+            if end > place and taken and not is_value:
+                return [*words[place:end], *words[:place], *words[end:]]
+        return []
+
 
 def load_environment(env_file: Path | None) -> None:
     """Add the file's variables to the process's; those that are already set win. Failure if it can't be read."""
     file = env_file or Path(".env")
     try:
-        load_dotenv(file)
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not a text in UTF-8"
-        raise Failure(f"{file} can't be read: {reason}.", "Write NAME=value lines, as .env.example shows.") from None
+        load_dotenv(stream=StringIO(env_file_text(file)))
+    except EnvFileError as error:
+        raise Failure(f"{error}.", "Write NAME=value lines, as .env.example shows.") from None
 
 
 def run(program: Group, arguments: Sequence[str] | None = None) -> int:
@@ -92,7 +128,7 @@ def run(program: Group, arguments: Sequence[str] | None = None) -> int:
         return error.exit_code
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else "cobrowse-bridge"
-        echo_error(error.format_message(), hint=f"{command} --help lists what it takes.")
+        echo_error(error.format_message(), hint=getattr(error, "hint", f"{command} --help lists what it takes."))
         return error.exit_code
     except click.ClickException as error:
         echo_error(error.format_message(), hint=getattr(error, "hint", ""))

@@ -25,6 +25,7 @@ from integrations.listening.starting import Starter
 from integrations.observability.background_metrics import ListenerMetrics
 from integrations.observability.logging import configure_logging
 from settings import Settings, SettingsError, load_auth, load_settings
+from web.listen_address import explain
 
 SETTINGS = (*GENESYS, *LEDGER, *SENDERS, *("MAX_CONCURRENT_INITIATIONS", "LOG_LEVEL", "OTEL_EXPORTER_OTLP_ENDPOINT"))
 # Seconds that a call around the channel may take.
@@ -51,8 +52,9 @@ def listen(metrics_port: int, metrics_host: str) -> None:
         try:
             start_http_server(metrics_port, metrics_host, metrics.registry)
         except OSError as error:
-            cause = f"/metrics can't be served on {metrics_host}:{metrics_port}: {error.strerror}."
-            raise Failure(cause, "Choose another --metrics-port, or end what listens there.") from None
+            names = {"host_name": "--metrics-host", "port_name": "--metrics-port"}
+            cause, hint = explain(metrics_host, metrics_port, error, **names)
+            raise Failure(f"/metrics can't be served: {cause}.", hint) from None
     stopping = Event()
 
     def stop(_number: int, _frame: FrameType | None) -> None:

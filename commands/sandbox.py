@@ -7,6 +7,7 @@ from commands.terminal import echo, echo_json_line, echo_unwrapped
 from sandbox.faults import OPERATIONS
 from sandbox.options import APIS
 from sandbox.server import Sandbox, serve
+from web.listen_address import explain
 
 
 @click.command(cls=Command)
@@ -50,14 +51,12 @@ def sandbox(
     options = {"api": api, "rate_limit": rate_limit or None, "auto_create": auto_create, "user_required": user_required}
     try:
         serve(host, port, allow_remote=allow_remote, ready=ready, **options)
-    except (ValueError, OSError) as error:
-        is_taken = isinstance(error, OSError)
-        hint = (
-            "Choose another --port, or end what listens there."
-            if is_taken
-            else "--allow-remote lets other machines reach it."
-        )
+    except ValueError as error:
+        hint = "--allow-remote lets other machines reach it."
         raise Failure(f"The sandbox can't listen on {host}:{port}: {error}", hint) from None
+    except OSError as error:
+        cause, hint = explain(host, port, error, host_name="--host", port_name="--port")
+        raise Failure(f"The sandbox has not started: {cause}.", hint) from None
     except KeyboardInterrupt:
         if not as_json:
             echo("The sandbox has stopped.")

@@ -9,7 +9,7 @@ import click
 from app import build_ledger
 from cobrowse.clock import SystemClock
 from cobrowse.errors import LedgerUnavailable
-from commands.group import ENV_FILE, Group, load_environment
+from commands.group import ENV_FILE, Group, Misplaced, load_environment
 from commands.setting_groups import LEDGER, SENDERS
 from commands.terminal import echo, echo_json, echo_pairs
 from integrations.senders.registry import Senders
@@ -28,9 +28,13 @@ def load_configured_senders(file: Path | None = None) -> Senders:
 @click.pass_context
 def senders(context: click.Context, as_json: bool, env_file: Path | None) -> None:
     """List the senders that are configured, secrets masked."""
-    if context.invoked_subcommand is None:
-        load_environment(env_file)
-        _list(as_json)
+    if name := context.invoked_subcommand:
+        for option, value in (("--env-file", env_file), ("--json", as_json)):
+            if value:
+                raise Misplaced(option, [name, option, *([str(env_file)] if value is env_file else ())], context)
+        return
+    load_environment(env_file)
+    _list(as_json)
 
 
 @senders.command()

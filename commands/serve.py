@@ -37,5 +37,7 @@ def serve(env_file: Path | None, only_check: bool, as_json: bool) -> None:
         raise click.UsageError("--json needs --check: the service's log is JSON where LOG_FORMAT says so.")
     if env_file:
         os.environ["COBROWSE_ENV_FILE"] = str(env_file.resolve())
-    # In this process's place, so that signals reach gunicorn; -P: nothing is imported from the working folder.
-    os.execv(sys.executable, (sys.executable, "-P", "-m", *GUNICORN))  # noqa: S606 - no shell is meant to be there
+    # Nothing is imported from the working folder, nor from gunicorn's by a master that takes this one's place (USR2).
+    os.environ["PYTHONSAFEPATH"] = "1"
+    # In this process's place, so that signals reach gunicorn.
+    os.execv(sys.executable, (sys.executable, "-m", *GUNICORN))  # noqa: S606 - no shell is meant to be there

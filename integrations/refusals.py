@@ -1,18 +1,9 @@
-"""Refused requests on record: counted by minute in memory, and written to the ledger behind the responses."""
+"""Refused requests on record, counted by minute (integrations/recorder.py)."""
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from threading import Lock, Thread
+from typing import Self
 
-from cobrowse.clock import Clock
-from cobrowse.errors import LedgerUnavailable
-
-# Seconds that refusals are gathered before they are written.
-FLUSH_INTERVAL = 1.0
-# Rows that a process holds meanwhile. What exceeds them is counted under its code only, so that a flood of invented
-# names and addresses takes neither memory nor the ledger's time.
-MAX_PENDING = 100
 OTHERS = "(others)"
 
 
@@ -39,43 +30,15 @@ class Refusal:
         """The minute it belongs to, since 1970."""
         return int(self.first.timestamp() // 60)
 
+    @property
+    def key(self) -> tuple[int, str, str, str]:
+        """What makes requests refused alike."""
+        return self.minute, self.sender, self.code, self.address
 
-class RefusalRecorder:
-    """Gathers refusals and hands them to `write`, which may fail: the record is all that is lost then."""
+    def added_to(self, earlier: Self) -> Self:
+        """Both as one, with this one's words."""
+        return replace(self, first=earlier.first, count=earlier.count + self.count)
 
-    def __init__(self, write: Callable[[Sequence[Refusal]], None], clock: Clock) -> None:
-        self._write = write
-        self._clock = clock
-        self._lock = Lock()
-        self._pending: dict[tuple[int, str, str, str], Refusal] = {}
-        self._writer: Thread | None = None
-
-    def add(self, refusal: Refusal) -> None:
-        """Note a refusal. It takes no time and raises nothing."""
-        with self._lock:
-            key = (refusal.minute, refusal.sender, refusal.code, refusal.address)
-            if key not in self._pending and len(self._pending) >= MAX_PENDING:
-                refusal = replace(refusal, sender=OTHERS, address="")
-                key = (refusal.minute, OTHERS, refusal.code, "")
-            earlier = self._pending.get(key)
-            self._pending[key] = replace(refusal, first=earlier.first, count=earlier.count + 1) if earlier else refusal
-            if self._writer is None:
-                self._writer = Thread(target=self._flush_later, name="refusals", daemon=True)
-                self._writer.start()
-
-    def flush(self) -> None:
-        """Write what is held. What the ledger doesn't take is given up."""
-        with self._lock:
-            batch, self._pending = tuple(self._pending.values()), {}
-        try:
-            if batch:
-                self._write(batch)
-        except LedgerUnavailable:
-            pass  # requests that need the ledger report it
-
-    def _flush_later(self) -> None:
-        self._clock.sleep(FLUSH_INTERVAL)
-        with self._lock:
-            # From here on the next refusal starts a writer of its own.
-            self._writer = None
-        self.flush()
+    def reduced(self) -> Self:
+        """The code alone: the name and the address may be invented."""
+        return replace(self, sender=OTHERS, address="")

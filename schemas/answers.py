@@ -91,8 +91,10 @@ class InitiationSchema(StatusAnswerSchema):
 class InitiationsSchema(_OpenSchema):
     """A page of initiations. Send `nextCursor` as `cursor` for the next one; it is empty on the last."""
 
-    items = fields.List(fields.Nested(InitiationSchema), required=True)
-    nextCursor = fields.String(required=True)
+    items = fields.List(
+        fields.Nested(InitiationSchema), required=True, metadata={"description": "The initiations, the newest first."}
+    )
+    nextCursor = _text("Where the next page begins; empty on the last.")
 
 
 class CallbackOutcomeSchema(AnswerSchema):
@@ -118,11 +120,18 @@ class CallbackSchema(_OpenSchema):
 class HealthSchema(Schema):
     """The process is alive."""
 
-    status = fields.String(required=True)
+    status = _text("ok, always: a process that is not alive does not answer.", "ok")
 
 
 class ReadinessSchema(Schema):
     """Whether a session could be started now, and what each check has found."""
 
-    status = fields.String(required=True, validate=OneOf(("ok", "degraded", "failing")))
-    checks = fields.Dict(fields.String(), fields.String(), required=True)
+    status = _text(
+        "degraded: a check failed that takes no process out of the load balancer.", "ok", "degraded", "failing"
+    )
+    checks = fields.Dict(
+        fields.String(),
+        fields.String(),
+        required=True,
+        metadata={"description": "What each check found: ok, or the error's code; more for callers of the metrics."},
+    )

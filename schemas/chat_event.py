@@ -8,6 +8,11 @@ from marshmallow import EXCLUDE, fields
 from schemas.input_schema import InputSchema
 
 
+def text(description: str, **more: Any) -> fields.String:
+    """A text that need not be there."""
+    return fields.String(load_default="", metadata={"description": description}, **more)
+
+
 class DeliverySchema(InputSchema):
     """Something another system sends: what it holds beyond our interest is left out, a null counts as not given."""
 
@@ -22,77 +27,82 @@ class DeliverySchema(InputSchema):
 class ConversationEventSchema(DeliverySchema):
     """The `eventBody` of a v2.detail.events.conversation topic."""
 
-    conversationId = fields.String(load_default="")
-    mediaType = fields.String(load_default="")
-    messageType = fields.String(load_default="")
-    eventTime = fields.Raw(load_default="")
+    conversationId = text("The conversation.")
+    mediaType = text("Its medium, such as CHAT or MESSAGE.")
+    messageType = text("Of a message: how it comes, such as WEBMESSAGING.")
+    eventTime = fields.Raw(load_default="", metadata={"description": "When it happened: milliseconds, or ISO 8601."})
 
 
 class DetailSchema(DeliverySchema):
     """A detail event: `detail` on EventBridge, or all there is where an input transformer sends only that."""
 
-    topicName = fields.String(load_default="")
-    timestamp = fields.Raw(load_default="")
+    topicName = text("The topic that it is of.")
+    timestamp = fields.Raw(
+        load_default="", metadata={"description": "When Genesys sent it: milliseconds, or ISO 8601."}
+    )
     eventBody = fields.Nested(ConversationEventSchema, required=True)
 
 
 class EventBridgeSchema(DeliverySchema):
     """An event that an API destination of Amazon EventBridge delivers."""
 
-    id = fields.String(load_default="")
-    detail_type = fields.String(data_key="detail-type", load_default="")
-    time = fields.Raw(load_default="")
+    id = text("EventBridge's id of the event: the key of its redeliveries.")
+    detail_type = text("The topic that it is of.", data_key="detail-type")
+    time = fields.Raw(load_default="", metadata={"description": "When EventBridge received it, in ISO 8601."})
     detail = fields.Nested(DetailSchema, required=True)
 
 
 class MediumSchema(DeliverySchema):
     """One medium of a participant."""
 
-    state = fields.String(load_default="")
+    state = text("How far it is, such as connected.")
 
 
-def _media() -> fields.List[Any]:
-    return fields.List(fields.Nested(MediumSchema), load_default=list)
+def _media(name: str) -> fields.List[Any]:
+    description = f"The participant's {name}, in the shape of all conversations."
+    return fields.List(fields.Nested(MediumSchema), load_default=list, metadata={"description": description})
 
 
 class ParticipantSchema(DeliverySchema):
     """A participant, in the shape of a medium's topic (`state`, `type`) or of all conversations (lists of media)."""
 
-    id = fields.String(load_default="")
-    purpose = fields.String(load_default="")
-    state = fields.String(load_default="")
-    type = fields.String(load_default="")
-    calls = _media()
-    chats = _media()
-    messages = _media()
+    id = text("The participant's id.")
+    purpose = text("Who it is, such as customer or agent.")
+    state = text("In the shape of one medium: how far that is.")
+    type = text("In the shape of one medium: how a message comes, such as webmessaging.")
+    calls = _media("calls")
+    chats = _media("chats")
+    messages = _media("messages")
 
 
 class ConversationStateSchema(ConversationEventSchema):
     """The `eventBody` of a conversations topic: the whole state, sent again at each change. Or a detail event's."""
 
-    id = fields.String(load_default="")
-    participants = fields.List(fields.Nested(ParticipantSchema), load_default=list)
+    id = text("The conversation.")
+    participants = fields.List(
+        fields.Nested(ParticipantSchema), load_default=list, metadata={"description": "Who is, or was, in it."}
+    )
 
 
 class NotificationSchema(DeliverySchema):
     """A message of a notification channel, handed on by a relay."""
 
-    topicName = fields.String(load_default="")
+    topicName = text("The topic that it is of.")
     eventBody = fields.Nested(ConversationStateSchema, load_default=lambda: ConversationStateSchema().load({}))
 
 
 class OpenMessagingChannelSchema(DeliverySchema):
     """The channel of an Open Messaging message."""
 
-    platform = fields.String(load_default="")
-    messageId = fields.String(load_default="")
+    platform = text("The platform: Open for an Open Messaging integration.")
+    messageId = text("The integration's own id of the message.")
 
 
 class OpenMessagingSchema(DeliverySchema):
     """An outbound message of an Open Messaging integration."""
 
-    id = fields.String(load_default="")
-    type = fields.String(load_default="")
+    id = text("Genesys's id of the message: the key of its redeliveries.")
+    type = text("What it is, such as Text or Receipt.")
     channel = fields.Nested(OpenMessagingChannelSchema, load_default=dict)
 
 

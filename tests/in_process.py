@@ -33,5 +33,5 @@ def service(genesys, folder, environ=MappingProxyType({}), transport=None, **cho
         ledger = connect(f"sqlite:///{folder}/ledger.sqlite3", keys=(), retention_seconds=3600, adds_callbacks=tells)
         stack.callback(ledger.close)
         app = create_app(settings, ledger=ledger, transport=transport, environ=environ)
-        stack.callback(app.extensions["refusals"].flush)  # what it writes a second later would open the ledger again
+        stack.callback(app.extensions["recorder"].flush)  # what it writes a second later would open the ledger again
         yield app, ledger

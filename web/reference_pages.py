@@ -82,7 +82,11 @@ def kind(schema: Json) -> str:
     """A schema's type in a few words."""
     if "$ref" in schema:
         return str(schema["$ref"]).rpartition("/")[2]
-    if schema.get("type") == "array":
-        return f"list of {kind(schema['items'])}"
-    words = "string" if schema.get("format") == "json-object" else schema.get("format", schema.get("type", "anything"))
-    return str(words) + (f", at most {schema['maxLength']} characters" if "maxLength" in schema else "")
+    if "anyOf" in schema:
+        return " or ".join(map(kind, schema["anyOf"]))
+    types = schema.get("type", "anything")
+    first, *others = types if isinstance(types, list) else [types]
+    words = first if schema.get("format") == "json-object" else schema.get("format", first)
+    words = f"list of {kind(schema['items'])}" if first == "array" else str(words)
+    words = "anything" if len(others) > 1 else " or ".join([words, *others])
+    return words + (f", at most {schema['maxLength']} characters" if "maxLength" in schema else "")

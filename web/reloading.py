@@ -5,16 +5,15 @@ workers of a reload as for one that takes a dead one's place.
 """
 
 from collections.abc import Callable, Mapping, MutableMapping
+from io import StringIO
 from pathlib import Path
 
 from dotenv import dotenv_values
 
+from schemas.env_file import EnvFileError, env_file_text
+
 Check = Callable[[Mapping[str, str], str | None], list[str]]
 """The errors of an environment and of the text of its senders file, a line each."""
-
-
-class EnvFileError(ValueError):
-    """A .env that can't be read; the text names it and says why."""
 
 
 class ActiveConfiguration:
@@ -61,11 +60,7 @@ class ActiveConfiguration:
     def _candidate(self) -> dict[str, str]:
         """The environment as it would be: what the process was started with, and .env as it is now."""
         outer = self._outer if self._outer is not None else dict(self._environ)
-        try:
-            found = dotenv_values(self._env_file) if self._env_file else {}
-        except (OSError, UnicodeDecodeError) as error:
-            why = getattr(error, "strerror", None) or "it is not a text in UTF-8"
-            raise EnvFileError(f"{self._env_file} can't be read: {why}") from None
+        found = dotenv_values(stream=StringIO(env_file_text(Path(self._env_file)) if self._env_file else ""))
         return {**{name: value for name, value in found.items() if value is not None}, **outer}
 
     def _apply(self, candidate: Mapping[str, str]) -> None:

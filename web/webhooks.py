@@ -23,7 +23,7 @@ from cobrowse.errors import (
 )
 from cobrowse.initiation import Initiation
 from cobrowse.model import Command, Outcome
-from integrations.senders.activity import IgnoredEvent, SenderActivities
+from integrations.senders.activity import Delivery, IgnoredEvent, SenderActivities
 from integrations.senders.fetching import call_in_background
 from integrations.senders.handshakes import HandshakeAnswer
 from integrations.senders.registry import Sender
@@ -132,7 +132,7 @@ class Webhooks:
             return responses.respond(refused, mode)
         commands = [_command(sender, event, credential, key) for event in events]
         outcomes = list(self._outcomes(events, commands, deadline, dry_run=dry_run))
-        self.activity.record_delivery(name, self.clock.now(), responses.summary(outcomes))
+        self.activity.record(Delivery(self.clock.now(), name, responses.summary(outcomes)))
         return responses.respond(outcomes, mode)
 
     def _count_events(self, sender: Sender, events: int = 1) -> RequestError | None:

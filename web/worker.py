@@ -71,6 +71,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         self.cfg.__dict__.update({name: setting.get() for name, setting in self.cfg.settings.items()})
         application = self.wsgi  # type: ignore[has-type]  # gunicorn has no types
         self.callbacks = application.extensions.get("callbacks")
+        self.recorder = application.extensions.get("recorder")
 
         def run(environ: dict[str, Any], start_response: Any) -> Any:  # noqa: ANN401 - WSGI's own types
             def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:  # noqa: ANN401

@@ -129,6 +129,15 @@ _GRANTS = """CREATE TABLE grants (
     org {text} NOT NULL,
     logged_in DOUBLE PRECISION NOT NULL
 )"""
+# What each sender has delivered in an hour, however it ended.
+_DELIVERIES = """CREATE TABLE deliveries (
+    hour INTEGER NOT NULL,
+    sender {text} NOT NULL,
+    last DOUBLE PRECISION NOT NULL,
+    outcome {text} NOT NULL,
+    count INTEGER NOT NULL,
+    PRIMARY KEY (hour, sender)
+)"""
 
 # Append only. A column that is added needs a default, so that older services, which don't name it, can write on.
 MIGRATIONS = (
@@ -150,6 +159,7 @@ MIGRATIONS = (
             "CREATE INDEX callbacks_due ON callbacks (state, at)",
         ),
     ),
+    Migration(2, 1, (_DELIVERIES,)),
 )
 
 VERSION = MIGRATIONS[-1].version

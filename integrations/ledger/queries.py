@@ -170,6 +170,23 @@ DELETE FROM refusals WHERE last < {now} - :retention OR (minute, sender, code, a
 )
 """
 
+# Deliveries: an hour's are one row. Workers write a second late, in any order: the newest one's outcome stays.
+ADD_DELIVERIES = """
+INSERT INTO deliveries (hour, sender, last, outcome, count) VALUES (:hour, :sender, :last, :outcome, :count)
+ON CONFLICT (hour, sender) DO UPDATE SET
+    count = deliveries.count + excluded.count,
+    outcome = CASE WHEN excluded.last < deliveries.last THEN deliveries.outcome ELSE excluded.outcome END,
+    last = CASE WHEN excluded.last < deliveries.last THEN deliveries.last ELSE excluded.last END
+"""
+LAST_DELIVERIES = """
+SELECT last, sender, outcome, total FROM (
+    SELECT deliveries.*, sum(count) OVER (PARTITION BY sender) AS total,
+        row_number() OVER (PARTITION BY sender ORDER BY last DESC) AS place
+    FROM deliveries) AS ranked
+WHERE place = 1
+"""
+PRUNE_DELIVERIES = "DELETE FROM deliveries WHERE last < {now} - :retention"
+
 # The budget of calls is used up for so long. What CLAIM returns of it saves a read.
 CLOSE_BUDGET = """
 INSERT INTO budgets (name, closed_until) VALUES (:name, {now} + :seconds)

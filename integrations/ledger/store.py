@@ -27,6 +27,7 @@ from integrations.ledger.budgets import BudgetTable
 from integrations.ledger.callbacks import CallbackTable
 from integrations.ledger.columns import Row
 from integrations.ledger.database import Database, Params, Rows, Run
+from integrations.ledger.deliveries import DeliveryTable
 from integrations.ledger.encryption import SecretBox
 from integrations.ledger.grants import GrantTable
 from integrations.ledger.leases import LeaseTable
@@ -45,7 +46,7 @@ _Values = tuple[Any, ...]
 
 
 class LedgerStore(Listings):
-    """The ledger in a database; also `tokens`, `notes`, `budgets`, `refusals`, `leases`, `callbacks`, `grants`.
+    """The ledger in a database, with its other tables: `tokens`, `notes`, `grants`, `refusals`, `callbacks` and so on.
 
     `retention_seconds`: how long what has ended is kept; what may have invited a customer for `invited_seconds` at
     least. With `adds_callbacks` each outcome is committed together with its callback. `seconds`: what a method may
@@ -72,6 +73,7 @@ class LedgerStore(Listings):
         self.notes = NoteTable(self.tokens)
         self.budgets = BudgetTable(database, self._clock)
         self.refusals = RefusalTable(database, retention_seconds, self._clock)
+        self.deliveries = DeliveryTable(database, retention_seconds, self._clock)
         self.callbacks = CallbackTable(database)
         self._adds_callbacks = adds_callbacks
 

@@ -1,15 +1,15 @@
 """Each sender's recent deliveries and their outcomes, and the events that started nothing, for operators.
 
-Counts are this worker's, in memory. A note is everybody's, as it may have come to another worker; so is what was
-refused, which is in the ledger (integrations/refusals.py).
+Deliveries, notes and refusals (integrations/refusals.py) are those of all workers, by way of the ledger; the events
+that started nothing are this worker's, in memory.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, Self
 
 from cobrowse.errors import LedgerUnavailable
 
@@ -18,16 +18,46 @@ MAX_EVENTS = 50
 
 
 @dataclass(frozen=True, slots=True)
+class Delivery:
+    """Deliveries of one sender that were authenticated and read.
+
+    `at` and `outcome` are the last one's; the outcome is a status, or a few of them.
+    """
+
+    at: datetime
+    sender: str
+    outcome: str
+    count: int = 1
+
+    @property
+    def hour(self) -> int:
+        """The hour it belongs to, since 1970."""
+        return int(self.at.timestamp() // 3_600)
+
+    @property
+    def key(self) -> tuple[int, str]:
+        """Which of them are counted as one."""
+        return self.hour, self.sender
+
+    def added_to(self, earlier: Self) -> Self:
+        """Both as one."""
+        return replace(self, count=earlier.count + self.count)
+
+    def reduced(self) -> Self:
+        """Itself: its sender has a row, so none of it is invented."""
+        return self
+
+
+@dataclass(frozen=True, slots=True)
 class SenderActivity:
-    """One sender's deliveries since this worker started: what was authenticated and read.
+    """One sender's deliveries, as long as the ledger keeps them.
 
     `note` is what a person is asked to do, as a handshake has it.
     """
 
     sender: str
     deliveries: int = 0
-    last_delivery: datetime | None = None
-    last_outcome: str = ""
+    last: Delivery | None = None
     note: str = ""
 
 
@@ -45,39 +75,36 @@ class Notes(Protocol):
 class SenderActivities:
     """The activity of every sender that has a row; no stranger's name takes any memory.
 
-    `note_senders`: those about which other workers may have kept a note.
+    `record` takes a delivery, and `recorded` has those of all workers by sender. `note_senders`: those about which
+    other workers may have kept a note.
     """
 
     notes: Notes | None = None
     note_senders: frozenset[str] = frozenset()
-    _by_sender: dict[str, SenderActivity] = field(default_factory=dict)
-
-    def record_delivery(self, sender: str, at: datetime, outcome: str) -> None:
-        """Record a delivery and its result: a status, or a few of them."""
-        activity = self.of(sender)
-        self._by_sender[sender] = replace(
-            activity, deliveries=activity.deliveries + 1, last_delivery=at, last_outcome=outcome
-        )
+    record: Callable[[Delivery], object] = lambda _delivery: None
+    recorded: Callable[[], Mapping[str, Delivery]] = dict
+    _notes: dict[str, str] = field(default_factory=dict)
 
     def record_note(self, sender: str, note: str) -> None:
         """Record what an operator has to do."""
-        self._by_sender[sender] = replace(self.of(sender), note=note)
+        self._notes[sender] = note
         if self.notes is not None:
             self.notes.save(sender, note)
 
-    def of(self, sender: str) -> SenderActivity:
-        """One sender's; empty if nothing has come."""
-        return self._by_sender.get(sender) or SenderActivity(sender)
-
     def of_all(self, senders: Iterable[str]) -> tuple[SenderActivity, ...]:
-        """Each of these senders', in their order, with the notes of all workers."""
-        return tuple(replace(self.of(sender), note=self._note(sender)) for sender in senders)
+        """Each of these senders', in their order, as all workers have recorded it. Raises LedgerUnavailable."""
+        last = self.recorded()
+        return tuple(
+            SenderActivity(sender, last[sender].count if sender in last else 0, last.get(sender), self.note(sender))
+            for sender in senders
+        )
 
-    def _note(self, sender: str) -> str:
+    def note(self, sender: str) -> str:
+        """The note about a sender, as far as the ledger is there that of all workers; "" if there is none."""
         if self.notes is not None and sender in self.note_senders:
             with suppress(LedgerUnavailable):
                 return self.notes.read(sender)
-        return self.of(sender).note
+        return self._notes.get(sender, "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,7 +117,7 @@ def service(box, tmp_path):
             stack.callback(ledger.close)
             made = Service(chosen, ledger, transport, environ, clock)
             # What it writes a second later would open the ledger again, for the rest of the process's life.
-            stack.callback(made.app.extensions["refusals"].flush)
+            stack.callback(made.app.extensions["recorder"].flush)
             return made
 
         yield build

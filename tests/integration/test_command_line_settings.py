@@ -71,6 +71,13 @@ def test_the_sandbox_says_in_json_where_it_is():
             process.kill()
 
 
+def test_a_service_whose_file_of_settings_can_not_be_read_ends_with_the_status_of_wrong_settings(bridge, tmp_path):
+    (tmp_path / "env").write_text("SANDBOX true\n")
+    ended = bridge("serve", "--env-file", "env")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert f"Invalid configuration: {tmp_path}/env can't be read: line 1 is not of the form NAME=value." in ended.stderr
+
+
 def test_start_needs_no_caller_of_the_service(bridge, box):
     genesys = {"SANDBOX": "true", "GENESYS_API_URL": box.url, "GENESYS_LOGIN_URL": box.url}
     assert bridge("start", WEBCHAT, METRICS_TOKEN="short", **genesys).returncode == 0

@@ -16,7 +16,7 @@ def test_a_refused_request_is_shown_with_its_cause_and_its_remedy(service):
     for _ in range(3):
         bridge.client.post("/data-actions/cobrowse", json={})
     bridge.client.post("/webhooks/crn", json={})
-    bridge.app.extensions["refusals"].flush()
+    bridge.app.extensions["recorder"].flush()
     page = bridge.client.get("/console/refused").text
     assert "not_authenticated" in page
     assert "no API key came with the request" in page

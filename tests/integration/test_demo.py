@@ -37,6 +37,17 @@ def test_its_answer_is_all_there_is_as_json_and_a_taken_port_and_foreign_setting
     assert json.loads(done.stdout)["status"] == "initiated"
 
 
+def test_one_that_stays_up_says_that_it_is_not_on_the_port_that_was_wanted():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        words, environment = [sys.executable, str(ROOT / "cli.py"), "demo", "--serve"], {"PATH": "/usr/bin:/bin"}
+        quiet = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
+        with subprocess.Popen(words, env={**environment, "PORT": port, "PYTHONUNBUFFERED": "1"}, **quiet) as stays:
+            line = next(line for line in stays.stdout if line.startswith("✓ The service is on "))
+            stays.terminate()
+    assert re.fullmatch(rf"✓ The service is on http://127.0.0.1:(\d+) \({port} is in use\)\n", line)
+
+
 def test_it_shows_a_session_being_started_and_stops_with_0():
     done = demo()
     assert done.returncode == 0, done.stdout + done.stderr

@@ -218,7 +218,7 @@ def test_a_handshake_without_the_rows_proof_is_told_nothing(client, name, called
     assert answer.status_code == 401
     sent_back = answer.get_data(as_text=True)
     assert not any(str(part) in sent_back for part in ("14f61c9e", "qgg8vlvZRS6UYooatFL8Aw", "3eZbrw1aBm", "f5acae74"))
-    assert (activity.of(name).note, called) == ("", [])
+    assert (activity.note(name), called) == ("", [])
 
 
 @pytest.mark.parametrize("name", [name for name in GOOD if SENDERS.get(name).scheme.covers_body])

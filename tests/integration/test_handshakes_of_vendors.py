@@ -122,9 +122,9 @@ def test_intercoms_head_is_answered_before_it_has_anything_to_sign(client, calle
 def test_snss_url_is_shown_to_people_and_called_only_if_the_row_says_so(client, called, activity):
     assert post(client, "sns", sns(), kind="text/plain").status_code == 200
     assert called == []
-    assert SUBSCRIBE in activity.of("sns").note
-    assert "confirm_subscription" in activity.of("sns").note
-    assert re.match(r"20\d\d-\d\d-\d\d \d\d:\d\d UTC: Amazon SNS asks", activity.of("sns").note)
+    assert SUBSCRIBE in activity.note("sns")
+    assert "confirm_subscription" in activity.note("sns")
+    assert re.match(r"20\d\d-\d\d-\d\d \d\d:\d\d UTC: Amazon SNS asks", activity.note("sns"))
     assert post(client, "sns-confirming", sns(), kind="text/plain").status_code == 200
     assert called == [SUBSCRIBE]
 
@@ -153,14 +153,14 @@ def test_snss_url_is_shown_to_people_and_called_only_if_the_row_says_so(client, 
 def test_no_url_but_snss_own_is_called_or_shown(client, called, activity, url):
     for name in ("sns", "sns-confirming"):
         assert post(client, name, sns(url), kind="text/plain").status_code == 422
-        assert activity.of(name).note == ""
+        assert activity.note(name) == ""
     assert called == []
 
 
 def test_the_end_of_a_subscription_is_told_and_not_undone(client, called, activity):
     assert post(client, "sns-confirming", sns(kind="UnsubscribeConfirmation"), kind="text/plain").status_code == 200
     assert called == []
-    assert "has ended" in activity.of("sns-confirming").note
+    assert "has ended" in activity.note("sns-confirming")
 
 
 # Beside the events.

@@ -13,7 +13,7 @@ JSON = {"Content-Type": "application/json"}
 
 def recorded(bridge):
     """The rows, the newest first, once all that has been refused is written."""
-    bridge.app.extensions["refusals"].flush()
+    bridge.app.extensions["recorder"].flush()
     return bridge.initiate.ledger.refusals.newest(50)
 
 
@@ -87,5 +87,5 @@ def test_a_ledger_that_is_away_changes_no_response(service):
         ledger=connect("postgresql://nobody:x@127.0.0.1:1/none", keys=["A" * 43 + "="], retention_seconds=60)
     )
     assert ask(bridge, "/data-actions/cobrowse").status_code == 401
-    bridge.app.extensions["refusals"].flush()
+    bridge.app.extensions["recorder"].flush()
     assert ask(bridge, "/data-actions/cobrowse").status_code == 401

@@ -308,7 +308,7 @@ def test_the_console_shows_each_senders_last_delivery_and_last_refusal_with_its_
     deliver("crm", crm())
     bridge.client.post("/webhooks/crm", data=b"{}", headers={"Content-Type": "application/json"})
     deliver("zendesk-trigger", {"conversation_id": "nonsense"})
-    bridge.app.extensions["refusals"].flush()
+    bridge.app.extensions["recorder"].flush()
     page = bridge.client.get("/console/senders").get_data(as_text=True)
     table = page[page.index('id="sender-activity"') :]
     table = re.sub(r"</?(?:time|span|code|a)\b[^>]*>", "", table)

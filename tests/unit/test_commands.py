@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import socket
 from contextlib import closing
 from datetime import UTC, datetime
@@ -133,6 +134,51 @@ def test_an_env_file_that_is_no_text_is_named(bridge, tmp_path, content):
         assert (status, told.partition(" →")[0]) == (1, "✗ .env can't be read: it is not a text in UTF-8.")
 
 
+@pytest.mark.parametrize(
+    ("content", "which"),
+    [
+        ("LOG_LEVEL=INFO\nLEDGER_URL sqlite:///here\n", "line 2 is"),
+        ("# x\n\nA=\"open\nB='shut' secret-word\nC=3\n", "lines 3, 4 are"),
+        ("a b\n" * 9, "lines 1, 2, 3, 4, 5 are"),
+    ],
+)
+def test_a_line_of_an_env_file_that_is_no_variable_is_named_and_not_shown(bridge, tmp_path, content, which):
+    (tmp_path / "here/.env").write_text(content)
+    status, _, told = bridge("list")
+    assert (status, told.partition(" →")[0]) == (1, f"✗ .env can't be read: {which} not of the form NAME=value.")
+    assert "secret-word" not in told
+
+
+@pytest.mark.parametrize(
+    ("words", "in_order"),
+    [
+        ("--env-file x serve", "serve --env-file x"),
+        ("--env-file=x serve --check", "serve --env-file=x --check"),
+        ("--json --env-file x doctor", "doctor --json --env-file x"),
+        ("--env-file list serve", "serve --env-file list"),
+        ("--env-file x ledger upgrade --json", "ledger upgrade --env-file x --json"),
+        ("ledger --env-file x upgrade", "ledger upgrade --env-file x"),
+        ("--json senders", "senders --json"),
+        ("senders --json check x", "senders check --json"),
+        ("senders --env-file here.env check x", "senders check --env-file here.env"),
+    ],
+)
+def test_an_option_before_its_command_is_refused_with_the_right_order(bridge, tmp_path, words, in_order):
+    (tmp_path / "here/here.env").touch()
+    status, shown, told = bridge(*words.split(), COLUMNS="80")
+    assert (status, shown) == (2, "")
+    assert re.fullmatch(rf"✗ --(json|env-file) belongs after the command's name\. → cobrowse-bridge {in_order}", told)
+
+
+@pytest.mark.parametrize(
+    "words", ["--port 80 serve", "--nonsense list", "--env-file", "--env-file serve", "--env-file x y"]
+)
+def test_an_option_that_no_named_command_takes_is_unknown(bridge, words):
+    option = words.split()[0]
+    status, _, told = bridge(*words.split())
+    assert (status, told) == (2, f"✗ No such option '{option}'. → cobrowse-bridge --help lists what it takes.")
+
+
 def test_an_env_file_may_come_from_windows(bridge, tmp_path):
     (tmp_path / "here/.env").write_bytes(b"\xef\xbb\xbfLEDGER_URL=sqlite:///windows.sqlite3\r\nLOG_LEVEL=INFO\r\n")
     assert bridge("ledger", "upgrade")[0] == 0
@@ -189,10 +235,15 @@ def test_a_port_that_is_taken_is_named(bridge, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         status, _, told = bridge("sandbox", "--port", port)
-        assert (status, f"can't listen on 127.0.0.1:{port}" in told) == (1, True)
+        assert (status, f"✗ The sandbox has not started: 127.0.0.1:{port} is in use by another process." in told) == (
+            1,
+            True,
+        )
+        assert f"→ Choose another --port, or end the process that this shows: ss -ltnp 'sport = :{port}'" in told
         status, _, told = bridge("listen", "--metrics-port", port, SENDERS_FILE="senders.toml", **ON_SANDBOX)
-    assert (status, f"/metrics can't be served on 127.0.0.1:{port}: Address already in use" in told) == (1, True)
-    assert "→ Choose another --metrics-port" in told
+    cause = f"✗ /metrics can't be served: 127.0.0.1:{port} is in use by another process."
+    assert (status, cause in told) == (1, True)
+    assert f"→ Choose another --metrics-port, or end the process that this shows: ss -ltnp 'sport = :{port}'" in told
 
 
 def test_a_persons_entry_is_printed_with_the_passwords_hash_and_never_the_password(bridge):

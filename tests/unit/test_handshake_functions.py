@@ -136,7 +136,7 @@ def test_an_origin_that_the_row_does_not_name_is_refused(headers):
         ask("cloudevents", headers=headers, row=HandshakeRow(handshake_origins=("a.example.com", "b.example.com")))
     came = headers.get("webhook-request-origin", "")
     assert error.value.message == f"the WebHook-Request-Origin {came!r} is not one of the row's handshake_origins"
-    assert "handshake_origins" in error.value.hint
+    assert error.value.hint == "Name the sender's origin in handshake_origins."
 
 
 @pytest.mark.parametrize("hosts", [["eventgrid.azure.net"], ["a-1.example.com", "b"], ["h" * 200]])
@@ -213,7 +213,7 @@ def test_any_other_url_is_refused_and_not_shown(url):
 def test_meta_is_told_which_part_of_its_request_is_wrong(query, told):
     with pytest.raises(NotAuthenticated) as error:
         ask("meta", query=query, row=HandshakeRow(verify_token=Secret("known")))
-    assert error.value.message == told
+    assert (error.value.message, error.value.hint) == (told, "Give the vendor the token that the row's verify_token has.")
 
 
 @pytest.mark.parametrize("token", ["", "None"])

@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from web.reloading import ActiveConfiguration, EnvFileError
+from schemas.env_file import EnvFileError
+from web.reloading import ActiveConfiguration
 
 
 @pytest.fixture
@@ -90,6 +91,15 @@ def test_an_env_file_that_is_no_text_ends_a_start_and_leaves_a_running_service_a
         ActiveConfiguration().read_env_file({}, str(folder / ".env"))
     assert active_configuration.reload(lambda *_: []) == active_configuration.errors == (fault,)
     assert (environ["API_KEYS"], active_configuration.senders) == ("one", "first")
+
+
+def test_a_line_of_another_form_ends_a_start_and_leaves_a_running_service_as_it_was(
+    active_configuration, environ, folder
+):
+    (folder / ".env").write_text("API_KEYS='two' or so\nLOG_LEVEL=DEBUG\n")
+    fault = f"{folder}/.env can't be read: line 1 is not of the form NAME=value"
+    assert active_configuration.reload(lambda *_: []) == (fault,)
+    assert (environ["API_KEYS"], "LOG_LEVEL" in environ) == ("one", False)
 
 
 def test_an_env_file_that_the_system_does_not_give_says_why():

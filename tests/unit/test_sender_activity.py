@@ -1,29 +1,16 @@
-"""What each sender has sent of late: counted, with the last outcome."""
-
-from datetime import timedelta
+"""What each sender has sent: counted by all workers, with the last outcome and what a person is to do."""
 
 import pytest
 
 from cobrowse.errors import LedgerUnavailable
-from integrations.senders.activity import SenderActivities, SenderActivity
+from integrations.senders.activity import Delivery, SenderActivities, SenderActivity
 from tests.payloads import NOW
 
 
-def test_deliveries_are_counted_with_the_last_outcome():
-    activity = SenderActivities()
-    activity.record_delivery("crm", NOW, "initiated")
-    activity.record_delivery("crm", NOW + timedelta(seconds=1), "2 ignored")
-    activity.record_note("crm", "open this")
-    later = NOW + timedelta(seconds=1)
-    assert activity.of("crm") == SenderActivity("crm", 2, later, "2 ignored", "open this")
-
-
-def test_all_senders_are_shown_in_their_order_also_those_that_have_sent_nothing():
-    activity = SenderActivities()
-    activity.record_delivery("b", NOW, "initiated")
-    activity.record_delivery("gone", NOW, "initiated")
-    shown = activity.of_all(["a", "b"])
-    assert [(one.sender, one.deliveries) for one in shown] == [("a", 0), ("b", 1)]
+def test_all_senders_are_shown_in_their_order_with_their_count_also_those_that_have_sent_nothing():
+    last = Delivery(NOW, "b", "2 ignored", 7)
+    activity = SenderActivities(recorded=lambda: {"b": last, "gone": Delivery(NOW, "gone", "initiated")})
+    assert activity.of_all(["a", "b"]) == (SenderActivity("a"), SenderActivity("b", 7, last))
 
 
 class Notes:

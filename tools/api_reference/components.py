@@ -1,6 +1,7 @@
 """What the code knows of the OpenAPI document's components: marshmallow's schemas, and the schemes of the senders."""
 
 from collections.abc import Mapping
+from copy import copy
 from typing import Any
 
 from apispec.ext.marshmallow import MarshmallowPlugin
@@ -11,6 +12,7 @@ from integrations.senders.auth.scheme import Scheme
 from integrations.senders.auth.schemes import SCHEMES
 from schemas import answers, session_actions  # noqa: F401 - for marshmallow's registry, where apispec looks
 from schemas.data_action import ChannelField, ConversationIdField, JsonObjectField, LabelField
+from schemas.input_schema import InputSchema
 from schemas.texts import CHANNELS
 
 Json = dict[str, Any]
@@ -20,7 +22,7 @@ _TYPES: dict[type, tuple[str | None, str | None]] = {
     ConversationIdField: ("string", "uuid"),
     ChannelField: ("string", None),
     JsonObjectField: ("string", "json-object"),
-    LabelField: (None, None),  # anything: it is cut or left out, and never refused
+    LabelField: ("string", None),  # what else comes is read as one or left out, and never refused
 }
 _VALUES: Mapping[type[fields.Field[Any]], Json] = {
     ChannelField: {"enum": [case(name) for case in (str.lower, str.upper) for name in CHANNELS if name]},
@@ -29,6 +31,7 @@ _VALUES: Mapping[type[fields.Field[Any]], Json] = {
         "contentMediaType": "application/json",
         "contentSchema": {"type": "object"},
     },
+    fields.Raw: {"type": ["string", "number", "boolean", "object", "array", "null"]},
 }
 
 
@@ -41,13 +44,21 @@ class _Converter(OpenAPIConverter):
         return {"description": str(type(schema).__doc__).partition("\n\n")[0]} | made
 
     def field2property(self, field: fields.Field[Any]) -> Json:
-        """A field's property, without a default or a null that stand for what is not given."""
-        made: Json = super().field2property(field)
+        """A field's property, without a default that stands for what is not given."""
+        made: Json = super().field2property(field) | _VALUES.get(type(field), {})
         if made.get("default", "") in ("", None):
             made.pop("default", None)
-        if isinstance(made.get("type"), list):
-            made["type"], _null = made["type"]
-        return made | _VALUES.get(type(field), {})
+        if "enum" in made and "null" in made["type"]:
+            made["enum"] = [*made["enum"], None]
+        return made
+
+    def field2nullable(self, field: fields.Field[Any], ret: Json) -> Json:
+        """The type with null where the schema takes null as not given, whatever the field itself takes."""
+        key, nullable = field.data_key or field.name, copy(field)
+        takes_null = isinstance(field.parent, InputSchema) and key not in field.parent.prepare({key: None})
+        nullable.allow_none = takes_null and not field.required
+        made: Json = super().field2nullable(nullable, ret)
+        return made
 
 
 class Plugin(MarshmallowPlugin):

@@ -75,8 +75,9 @@ def _contract(title: str, description: str, properties: Json) -> Json:
         "description": description,
         "type": "object",
         "properties": {
-            name: {"type": shape.get("type", "string"), "description": shape["description"]}
+            name: {"type": kind, "description": shape["description"]}
             for name, shape in properties.items()
+            for kind in ([shape["type"]] if isinstance(shape["type"], str) else shape["type"][:1])
         },
         "additionalProperties": True,
     }
