@@ -213,7 +213,10 @@ def test_any_other_url_is_refused_and_not_shown(url):
 def test_meta_is_told_which_part_of_its_request_is_wrong(query, told):
     with pytest.raises(NotAuthenticated) as error:
         ask("meta", query=query, row=HandshakeRow(verify_token=Secret("known")))
-    assert (error.value.message, error.value.hint) == (told, "Give the vendor the token that the row's verify_token has.")
+    assert (error.value.message, error.value.hint) == (
+        told,
+        "Give the vendor the token that the row's verify_token has.",
+    )
 
 
 @pytest.mark.parametrize("token", ["", "None"])
