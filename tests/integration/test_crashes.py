@@ -107,7 +107,7 @@ def test_a_worker_killed_while_it_ends_a_session_leaves_it_ended_once_redelivere
     assert box.invitations(WEBCHAT) == 2
 
 
-def test_two_services_on_one_postgresql_start_each_of_40_deliveries_once_while_workers_die(gunicorn, box, database):
+def test_two_services_on_one_postgresql_start_each_of_80_deliveries_once_while_workers_die(gunicorn, box, database):
     settings = {
         "LEDGER_URL": database.replace("postgresql://", "postgresql+psycopg://"),
         "LEDGER_KEYS": Fernet.generate_key().decode(),
@@ -118,7 +118,7 @@ def test_two_services_on_one_postgresql_start_each_of_40_deliveries_once_while_w
     box.faults.add(operation="attach", kind="delay", seconds=0.05, when="after", times="always")
     servers = [gunicorn(**settings), gunicorn(**settings)]
     urls = [server.url for server in servers]
-    deliveries = [(f"{number:08d}-0000-4000-8000-000000000000", f"delivery-{number}") for number in range(40)]
+    deliveries = [(f"{number:08d}-0000-4000-8000-000000000000", f"delivery-{number}") for number in range(80)]
     over = threading.Event()
     killer = threading.Thread(target=kill_workers, args=(servers, over))
     killer.start()
@@ -129,18 +129,18 @@ def test_two_services_on_one_postgresql_start_each_of_40_deliveries_once_while_w
         over.set()
         killer.join()
     assert {answer.json()["status"] for answer in answers} <= {"initiated", "unverified"}
-    assert len(answers) == 160
+    assert len(answers) == 320
     for number, (conversation_id, _) in enumerate(deliveries):
         assert box.invitations(conversation_id) == 1
-        assert len({answers[number + 40 * copy].content for copy in range(4)}) == 1
+        assert len({answers[number + 80 * copy].content for copy in range(4)}) == 1
     # Four workers and those that replaced the dead share one token.
     assert box.tokens.issued == 1
 
 
 def kill_workers(servers, over):
     """SIGKILL one worker after another: enough that most deliveries meet one, and not without end."""
-    for _ in range(8):
-        if over.wait(0.15):
+    for _ in range(20):
+        if over.wait(0.4):
             return
         workers = [pid for server in servers for pid in server.workers()]
         if workers:

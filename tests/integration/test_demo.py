@@ -80,9 +80,10 @@ def test_the_commands_work_on_a_demo_that_stays_up(tmp_path):
                     ["/bin/sh", "-c", line], env=bare, cwd=tmp_path, capture_output=True, check=True, timeout=HANGS
                 ).stdout
 
+            command("start", WEBCHAT)
+            assert json.loads(command("export", "--json"))["conversationId"] == WEBCHAT
             sent = command("send", "zendesk", "--example", "--json", "--url", places["service"])
             assert json.loads(sent)["success"] is True
-            assert json.loads(command("export", "--json"))["conversationId"] == WEBCHAT
         finally:
             stays.terminate()
         assert stays.wait(HANGS) == 143

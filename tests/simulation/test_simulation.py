@@ -11,8 +11,8 @@ from tests.simulation.mutants import MUTANTS, first_seed, shows
 from tests.simulation.scenario import run
 from tests.simulation.stored import STORED
 
-SEEDS = 200
-ON_STATEMENTS = 40
+SEEDS = 300
+ON_STATEMENTS = 60
 
 
 def test_no_promise_is_broken_in_any_of_some_hundred_runs():
