@@ -26,12 +26,14 @@ def allocate(directory: str, pid: int, write: Write = os.write) -> None:
     folder = Path(directory)
     folder.mkdir(parents=True, exist_ok=True)
     for kind in KINDS:
-        file = folder / f"{kind}_{pid}.db"
-        handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+        # Under its name only once it is whole: another worker may read all files meanwhile.
+        unfinished = folder / f"{kind}_{pid}.new"
+        handle = os.open(unfinished, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             _fill(handle, write)
+            unfinished.rename(unfinished.with_suffix(".db"))
         except OSError:
-            file.unlink()
+            unfinished.unlink()
             raise
         finally:
             os.close(handle)

@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
@@ -142,18 +142,17 @@ class Metrics:
     def exposition(self, accept: str = "") -> tuple[bytes, str]:
         """All counts in the text form that fits this Accept header, and its Content-Type."""
         encode, content_type = choose_encoder(accept)
-        return run_off_loop(lambda: encode(self._collect())), content_type
+        return run_off_loop(lambda: self._encode(encode)), content_type
 
-    def _collect(self) -> CollectorRegistry:
+    def _encode(self, encode: Callable[[CollectorRegistry], bytes]) -> bytes:
         """The counts of this process, or those that all workers have in their files, which takes a while to read."""
-        if not self._directory:
-            return self.registry
-        registry = CollectorRegistry()
-        try:
-            MultiProcessCollector(registry, path=self._directory)  # type: ignore[no-untyped-call]
-        except (OSError, ValueError):
-            return self.registry  # the directory was removed: only this process's own counts remain
-        return registry
+        if self._directory:
+            registry = CollectorRegistry()
+            # The directory or a file of it was removed: only this process's own counts remain.
+            with contextlib.suppress(OSError, ValueError):
+                MultiProcessCollector(registry, path=self._directory)  # type: ignore[no-untyped-call]
+                return encode(registry)
+        return encode(self.registry)
 
     def reload_refused(self, refused: bool) -> None:
         """Record whether the last reload was refused."""

@@ -285,9 +285,21 @@ GONE = """
     metrics.on_outcome(Command("crm", "c", 10.0), Outcome(Status.INITIATED, "i", "c", Session("x"), "media", 0.3, 3))
     print(metrics.exposition()[0].decode())
 """
+# A file that is there when they are listed and not when it is read.
+VANISHING = """
+    import os
+    from cobrowse.model import *
+    from integrations.observability.metrics import Metrics
+
+    directory = os.environ["PROMETHEUS_MULTIPROC_DIR"]
+    metrics = Metrics(["crm"], directory)
+    os.symlink("nowhere", os.path.join(directory, "counter_0.db"))
+    metrics.on_outcome(Command("crm", "c", 10.0), Outcome(Status.INITIATED, "i", "c", Session("x"), "media", 0.3, 3))
+    print(metrics.exposition()[0].decode())
+"""
 
 
-@pytest.mark.parametrize("program", [FULL, GONE], ids=["full", "gone"])
+@pytest.mark.parametrize("program", [FULL, GONE, VANISHING], ids=["full", "gone", "vanishing"])
 def test_a_directory_that_cannot_be_used_costs_the_other_workers_numbers_only(tmp_path, program):
     (tmp_path / "counts").mkdir()
     done = subprocess.run(
@@ -308,6 +320,18 @@ def test_a_workers_files_are_on_the_disk_whole_before_they_are_mapped(tmp_path):
         stat = (tmp_path / "new" / f"{kind}_7.db").stat()
         assert stat.st_size == counter_files.SIZE
         assert stat.st_blocks * 512 >= counter_files.SIZE
+
+
+def test_another_worker_that_reads_all_files_meanwhile_finds_none_that_is_not_whole(tmp_path):
+    sizes = []
+
+    def write(handle, data):
+        sizes.append([file.stat().st_size for file in tmp_path.glob("*.db")])
+        return os.write(handle, data)
+
+    counter_files.allocate(str(tmp_path), 7, write)
+    assert sizes == [[counter_files.SIZE] * done for done in range(len(counter_files.KINDS))]
+    assert sorted(file.name for file in tmp_path.iterdir()) == sorted(f"{kind}_7.db" for kind in counter_files.KINDS)
 
 
 def test_a_disk_that_takes_a_part_only_leaves_no_file(tmp_path):
