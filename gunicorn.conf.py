@@ -29,7 +29,7 @@ for _name in ("pygments", "rich"):
 from cobrowse.clock import SystemClock
 from schemas.env_file import EnvFileError
 from settings import Settings, SettingsError, explained_in, load_settings
-from web.listen_address import wait_for_address
+from web.listen_address import format_address, wait_for_address
 from web.reloading import ACTIVE_CONFIGURATION
 from web.worker import STOP_SIGNALS
 
@@ -37,7 +37,7 @@ from web.worker import STOP_SIGNALS
 try:
     ACTIVE_CONFIGURATION.read_env_file(os.environ, str(Path(os.environ.get("COBROWSE_ENV_FILE") or ".env").resolve()))
 except EnvFileError as error:
-    print(f"Invalid configuration: {error}. Write NAME=value lines, as .env.example shows.", file=sys.stderr)  # noqa: T201
+    print(f"Invalid configuration: {error}. Write NAME=value lines, as .env.example shows.", file=sys.stderr)  # noqa: T201 - for who starts it
     sys.exit(2)
 try:
     settings = load_settings()
@@ -55,9 +55,7 @@ with contextlib.suppress(OSError):  # without a directory each worker counts for
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix=METRICS_PREFIX)
 counts = Path(os.environ.get("PROMETHEUS_MULTIPROC_DIR", os.devnull))
 
-# gunicorn wants brackets around an address in IPv6.
-host = settings.listen_host.strip("[]")
-bind = f"[{host}]:{settings.port}" if ":" in host else f"{host}:{settings.port}"
+bind = format_address(settings.listen_host.strip("[]"), settings.port)
 # gunicorn's gevent worker, with time limits: each request is a greenlet.
 worker_class = "web.worker.Worker"
 workers = settings.web_concurrency or os.cpu_count() or 2

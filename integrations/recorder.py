@@ -26,7 +26,7 @@ class Entry(Protocol):
         """Both as one."""
 
     def reduced(self) -> Self:
-        """Itself without what strangers can invent."""
+        """The entry without the fields that an unauthenticated caller can choose."""
 
 
 class Recorder:
@@ -40,7 +40,7 @@ class Recorder:
         self._writer: Thread | None = None
 
     def add(self, entry: Entry) -> None:
-        """Note an entry. It takes no time and raises nothing."""
+        """Record an entry. It takes no time and raises nothing."""
         with self._lock:
             key = (type(entry), entry.key)
             if key not in self._pending and len(self._pending) >= MAX_PENDING:

@@ -11,9 +11,14 @@ WAIT_SECONDS = 5.0
 POLL_SECONDS = 0.1
 
 
+def format_address(host: str, port: int) -> str:
+    """An address as URLs and gunicorn write it: one of IPv6 has brackets around it."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def explain(host: str, port: int, error: OSError, *, host_name: str, port_name: str) -> tuple[str, str]:
     """The cause of an error in listening there, and the remedy. The names are those of what sets host and port."""
-    place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    place = format_address(host, port)
     if error.errno == errno.EADDRINUSE:
         remedy = f"Choose another {port_name}, or end the process that this shows: ss -ltnp 'sport = :{port}'"
         return f"{place} is in use by another process", remedy

@@ -16,7 +16,7 @@ _FORMS = {
 }
 UNITS = tuple(_FORMS)
 # .NET writes seven digits of a second, Java up to nine.
-_ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:?\d\d)")
+_ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:?\d\d)", re.ASCII)
 _NUMBER = re.compile(r"[0-9]{1,14}")
 
 
